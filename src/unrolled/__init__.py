@@ -1,0 +1,34 @@
+"""What Keras's SimpleRNN, LSTM and GRU compute, written out in NumPy, with every gate at every step."""
+
+from __future__ import annotations
+
+import importlib
+
+from .bridge import from_keras, to_keras
+from .cells import GRUCell, LSTMCell, SimpleRNNCell
+from .claims import ClaimError, claim
+from .contract import count_feedforward_params, count_params, returns
+from .trace import Trace
+from .unroll import unroll
+# Last, since importing the module of the same name would hide the function.
+from .bridge import trace  # isort: skip
+
+# Pictures need Matplotlib, or are not needed at all: these come when they are first asked for.
+_LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams"}
+_SUBMODULES = ("figures", "diagrams", "palette", "fields", "datasets")
+
+__all__ = [
+    "GRUCell", "LSTMCell", "SimpleRNNCell", "Trace", "unroll",
+    "from_keras", "to_keras", "trace",
+    "returns", "count_params", "count_feedforward_params",
+    "claim", "ClaimError",
+    "plot", "show", "diagram",
+]
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"unrolled has no {name!r}; it has {', '.join(__all__)}")
