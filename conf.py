@@ -1,0 +1,79 @@
+"""Sphinx configuration of the site: names extensions and sets their options. What computes is in src/sitekit."""
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlparse
+
+sys.path.insert(0, str(Path(__file__).parent / "src"))  # so that a plain sphinx-build needs no install
+
+project = "Unrolled"
+author = "The Unrolled authors"
+copyright = "The Unrolled authors, MIT licence"
+language = "en"
+
+extensions = [
+    "myst_nb",
+    "sitekit",
+    "sitekit.mathml",
+    "sitekit.palette_css",
+    "sitekit.downloads",
+    "sitekit.fields_table",
+    "sitekit.verified",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxcontrib.bibtex",
+    "notfound.extension",
+    "sphinxext.opengraph",
+    "sphinx_sitemap",
+]
+
+# The pages
+templates_path = ["docs/_templates"]
+exclude_patterns = ["recipes/**.md", "_static/**"]
+nitpicky = False
+numfig = False
+myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # sitekit runs the pages before Sphinx reads them
+nb_output_stderr = "severe"
+nb_merge_streams = True
+bibtex_bibfiles = ["docs/reference/references.bib"]
+bibtex_default_style = "plain"
+
+# The API reference
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings name the types, in words
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+
+# The look
+html_theme = "sphinx_book_theme"
+html_title = "Unrolled"
+html_logo = "docs/_static/logo.svg"
+html_favicon = "docs/_static/logo.svg"
+html_static_path = ["docs/_static"]
+html_css_files = ["unrolled.css"]
+html_math_renderer = "mathml"
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "https://unrolled.readthedocs.io/en/latest/")
+html_theme_options = {
+    "home_page_in_toc": True,
+    "show_navbar_depth": 1,
+    "show_toc_level": 2,
+    "use_download_button": True,
+    "use_fullscreen_button": False,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+copybutton_exclude = ".linenos, .gp, .go"
+
+# Neighbours of the pages
+sitemap_url_scheme = "{link}"
+ogp_site_url = html_baseurl
+ogp_site_name = "Unrolled"
+ogp_use_first_image = False
+ogp_social_cards = {"image": "docs/_static/card.png", "font": "DejaVu Sans"}  # the font that Matplotlib ships
+notfound_urls_prefix = urlparse(html_baseurl).path if "READTHEDOCS" in os.environ else "/"
