@@ -1,0 +1,39 @@
+"""Sphinx extension: pages of code are executed fast, in parallel, and only when something they depend on has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+OPTIONS = {  # configuration value without "sitekit_" -> its default; what they mean is in sitekit.execution.Settings
+    "preload": ("numpy", "matplotlib.pyplot", "keras"),
+    "env": {},
+    "page_timeout": 600,
+    "cell_timeout": 300,
+    "memory_limit": 4096,
+    "workers": 0,
+    "seed": 0,
+    "cache_dir": ".cache/pages",
+}
+
+
+def settings_from(config: Mapping[str, Any], confdir: Path):
+    """The settings in a ``conf.py``: its ``sitekit_…`` values, or their defaults."""
+    from sitekit.execution import Settings
+
+    root = Path(confdir).resolve()
+    values = {name: config.get(f"sitekit_{name}", default) for name, default in OPTIONS.items()}
+    return Settings(root=root, **{**values, "cache_dir": root / values["cache_dir"]})
+
+
+def setup(app) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    from sitekit.build import connect
+
+    app.setup_extension("myst_nb")
+    for name, default in OPTIONS.items():
+        app.add_config_value(f"sitekit_{name}", default, "", types=(type(default), list, float))
+    app.add_config_value("sitekit_publish", "", "")  # folder to replace with the finished site; our lines show under -q
+    connect(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

@@ -1,0 +1,105 @@
+"""Jupyter kernels for pages: forked from the warm process where that can be had, started afresh elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
+
+from sitekit.forkserver import Forked
+from sitekit.recorder import install_from_environment
+
+PRELOAD = ("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython", "matplotlib_inline.backend_inline", "sitekit.kernels")
+
+
+class PageProvisioner(LocalProvisioner):
+    """Starts a page's process; everything after that is as for any local kernel.
+
+    Parameters
+    ----------
+    server : str or None
+        Address of the fork server; None for a fresh process.
+    log : Path
+        Where the process's own output goes, such as a crash's last words.
+    """
+
+    def __init__(self, *, server: str | None, cwd: Path, env: Mapping[str, str], arguments: Mapping, output: Path, **kwargs):
+        super().__init__(**kwargs)
+        self._server, self._where, self._env, self._arguments, self._output = server, cwd, dict(env), arguments, output
+
+    async def launch_kernel(self, cmd, **_):
+        """Start the page's process in place of the kernel specification's command."""
+        self.process = await asyncio.to_thread(self._start)
+        self.pid = self.pgid = self.process.pid
+        self.cwd = self._where
+        return self.connection_info
+
+    def _start(self):
+        arguments = {**self._arguments, "connection_file": self.parent.connection_file}
+        with open(self._output, "ab") as output:
+            out = output.fileno()
+            if self._server:
+                target = "sitekit.kernels:run_kernel"
+                return Forked(self._server, target, arguments, cwd=self._where, env=self._env, stdout=out, stderr=out)
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "sitekit.kernels", json.dumps(arguments)],
+                cwd=self._where, env=self._env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            )
+
+
+def kernel_manager(scratch: Path, **provision) -> AsyncKernelManager:
+    """A manager of one kernel, not yet started; its sockets are files in `scratch`, so no two can meet on a port."""
+    transport = {"transport": "ipc", "ip": str(scratch / "ipc")} if os.name == "posix" else {}
+    manager = AsyncKernelManager(kernel_name="python3", connection_file=str(scratch / "kernel.json"), **transport)
+    manager.provisioner = PageProvisioner(parent=manager, kernel_spec=manager.kernel_spec, output=scratch / "output", **provision)
+    return manager
+
+
+def run_kernel(connection_file: str, memory_limit: int, seed: int) -> None:
+    """Be the kernel: the one thing that a page's process does."""
+    faulthandler.enable()  # before IPython takes the streams over, so that a crash's last words reach the log
+    _limit_memory(memory_limit)
+    install_from_environment()
+    _seed(seed)
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance()
+    app.initialize(["-f", connection_file, "--HistoryManager.hist_file=:memory:", "--log-level=CRITICAL"])
+    if "matplotlib.pyplot" in sys.modules:  # imported before there was a shell to tell of figures
+        app.shell.enable_matplotlib("inline")
+    app.start()
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Let this process's own memory grow by so much, on top of what it shares with its parent."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        status = Path("/proc/self/status").read_text()
+        present = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData:"))
+        limit = present * 1024 + megabytes * 2**20
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _seed(seed: int) -> None:
+    """Make random numbers the same in every run."""
+    random.seed(seed)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(seed)
+    elif "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+
+
+if __name__ == "__main__":
+    run_kernel(**json.loads(sys.argv[1]))
