@@ -20,8 +20,9 @@ def tanh(x: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), from 0 to 1; written with tanh, which cannot overflow."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
+    """1 / (1 + exp(-x)), from 0 to 1."""
+    with np.errstate(over="ignore"):  # exp may overflow to infinity, whose reciprocal is the right 0
+        return 1 / (1 + np.exp(-x))
 
 
 def hard_sigmoid(x: Array) -> Array:

@@ -1,8 +1,7 @@
 """The loop over time: ``unroll(cell, x)`` runs a cell over a sequence and keeps everything it computed.
 
-``step`` in :mod:`unrolled.cells` is there to be read; this is there to be fast. The input is
-projected for all timesteps in one matrix product, arrays are allocated once, and all gates of a step
-go through one tanh, since sigmoid(x) = tanh(x / 2) / 2 + 1/2. A test holds the two together.
+``step`` in :mod:`unrolled.cells` is there to be read; this is there to be fast. The input is projected
+for all timesteps in one matrix product, and arrays are allocated once. A test holds the two together.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ def unroll(cell: Cell, x, initial_state=None, mask=None, *, go_backwards: bool =
         mask = None if mask is None else mask[:, ::-1]
 
     loop = {"SimpleRNN": _simple_rnn, "LSTM": _lstm, "GRU": _gru}[cell.kind]
-    with np.errstate(invalid="ignore"):  # a NaN at a masked step is computed with, then thrown away
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN at a masked step is thrown away; exp may reach infinity
         arrays = loop(cell, _project(cell, x), states, mask)
     if mask is not None:
         _blank_masked_gates(cell.kind, arrays, mask)
@@ -93,7 +92,7 @@ def _project(cell: Cell, x: Array) -> Array:
 
 
 def _simple_rnn(cell: SimpleRNNCell, pre: Array, states: list[Array], mask: Array | None) -> dict[str, Array]:
-    phi = _in_place((cell.activation,), cell.units, cell.dtype)
+    phi = _in_place(cell.activation)
     (h,) = states
     hidden = np.empty_like(pre)
     recurrent = np.empty_like(h)
@@ -107,9 +106,7 @@ def _simple_rnn(cell: SimpleRNNCell, pre: Array, states: list[Array], mask: Arra
 
 
 def _lstm(cell: LSTMCell, pre: Array, states: list[Array], mask: Array | None) -> dict[str, Array]:
-    units, sigma, phi = cell.units, cell.recurrent_activation, cell.activation
-    activate = _in_place((sigma, sigma, phi, sigma), units, cell.dtype)
-    activate_cell = _in_place((phi,), units, cell.dtype)
+    units, sigma, phi = cell.units, _in_place(cell.recurrent_activation), _in_place(cell.activation)
     h, c = states
     gates = np.empty_like(pre)
     i, f, candidate, o = np.split(gates, 4, axis=-1)
@@ -118,11 +115,13 @@ def _lstm(cell: LSTMCell, pre: Array, states: list[Array], mask: Array | None) -
     for t in range(len(pre)):
         np.matmul(h, cell.recurrent_kernel, out=recurrent)
         pre[t] += recurrent
-        activate(pre[t], gates[t])
+        sigma(pre[t, :, :2 * units], gates[t, :, :2 * units])  # i and f stand side by side
+        phi(pre[t, :, 2 * units:3 * units], candidate[t])
+        sigma(pre[t, :, 3 * units:], o[t])
         np.multiply(f[t], c, out=cells[t])
         np.multiply(i[t], candidate[t], out=written)
         cells[t] += written
-        activate_cell(cells[t], activated[t])
+        phi(cells[t], activated[t])
         np.multiply(o[t], activated[t], out=hidden[t])
         _carry(mask, t, (cells[t], c), (hidden[t], h))
         h, c = hidden[t], cells[t]
@@ -132,8 +131,7 @@ def _lstm(cell: LSTMCell, pre: Array, states: list[Array], mask: Array | None) -
 
 def _gru(cell: GRUCell, pre: Array, states: list[Array], mask: Array | None) -> dict[str, Array]:
     units, kernel = cell.units, cell.recurrent_kernel
-    activate_gates = _in_place((cell.recurrent_activation,) * 2, units, cell.dtype)
-    activate = _in_place((cell.activation,), units, cell.dtype)
+    sigma, phi = _in_place(cell.recurrent_activation), _in_place(cell.activation)
     gates_kernel, candidate_kernel = np.ascontiguousarray(kernel[:, :2 * units]), kernel[:, 2 * units:]
     bias = 0 if cell.bias is None or not cell.reset_after else cell.bias[1, 2 * units:]
     (h,) = states
@@ -150,10 +148,10 @@ def _gru(cell: GRUCell, pre: Array, states: list[Array], mask: Array | None) -> 
             np.matmul(h, gates_kernel, out=recurrent_gates)
             pre[t, :, :2 * units] += recurrent_gates
             under_reset[t] = h
-        activate_gates(pre[t, :, :2 * units], gates[t])
+        sigma(pre[t, :, :2 * units], gates[t])
         np.multiply(r[t], under_reset[t], out=mix)
         pre[t, :, 2 * units:] += mix if cell.reset_after else mix @ candidate_kernel
-        activate(pre[t, :, 2 * units:], candidate[t])
+        phi(pre[t, :, 2 * units:], candidate[t])
         np.subtract(h, candidate[t], out=mix)  # z h + (1 - z) candidate, with one product
         mix *= z[t]
         np.add(candidate[t], mix, out=hidden[t])
@@ -163,30 +161,21 @@ def _gru(cell: GRUCell, pre: Array, states: list[Array], mask: Array | None) -> 
             "recurrent_candidate": under_reset, "hidden": hidden}
 
 
-def _in_place(names: tuple[str, ...], units: int, dtype: np.dtype) -> Callable[[Array, Array], object]:
-    """A function that activates blocks of ``units`` columns, each by its name, into a given array.
+def _in_place(name: str) -> Callable[[Array, Array], object]:
+    """An activation that writes into a given array; sigmoid and tanh without a temporary."""
+    if name == "tanh":
+        return np.tanh
+    if name == "sigmoid":
+        return _sigmoid
+    function = activation(name)
+    return lambda x, out: np.copyto(out, function(x))
 
-    Sigmoid and tanh go through one tanh for all blocks; anything else is done block by block.
-    """
-    if set(names) <= {"sigmoid", "tanh"}:
-        half = np.repeat([0.5 if name == "sigmoid" else 1.0 for name in names], units).astype(dtype)
-        shift = 1 - half
 
-        def activate(x: Array, out: Array):
-            np.multiply(x, half, out=out)
-            np.tanh(out, out=out)
-            np.multiply(out, half, out=out)
-            np.add(out, shift, out=out)
-
-        return activate if "sigmoid" in names else lambda x, out: np.tanh(x, out=out)
-    functions = [activation(name) for name in names]
-
-    def activate_blocks(x: Array, out: Array):
-        for k, function in enumerate(functions):
-            block = np.s_[:, k * units:(k + 1) * units]
-            out[block] = function(x[block])
-
-    return activate_blocks
+def _sigmoid(x: Array, out: Array) -> None:
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    out += 1
+    np.reciprocal(out, out=out)
 
 
 def _carry(mask: Array | None, t: int, *pairs: tuple[Array, Array]) -> None:
