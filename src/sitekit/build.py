@@ -10,7 +10,6 @@ from pathlib import Path
 from myst_nb.core.config import NbParserConfig
 from myst_parser.config.main import MdParserConfig
 from sphinx.environment import BuildEnvironment
-from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from sitekit import OPTIONS, pages, settings_from
@@ -68,7 +67,9 @@ def _run_pages(app) -> None:
     failures = [failure for result in app.sitekit_results.values() for failure in result.failures]
     if failures:
         app.sitekit_lock.close()
-        raise ExtensionError(f"{len(failures)} cells failed\n\n" + "\n\n".join(map(str, failures)))
+        summary = app.sitekit_progress.summary(app.sitekit_results.values(), "the site is as it was")
+        # An exception that Sphinx knows would be shown with a traceback of Sphinx, and a plea to report it.
+        raise SystemExit("\n\n".join(["", *map(str, failures), summary]))
     app.sitekit_pages = {docname: result.notebook for docname, result in app.sitekit_results.items()}
     Path(app.doctreedir, UNFINISHED).touch()
 

@@ -119,7 +119,7 @@ class Failure:
 
     def __str__(self) -> str:
         detail = "".join(f"\n    {line}" for line in self.detail.splitlines())
-        return f"{self.path}:{self.line}: cell {self.cell}: {self.reason}{detail}"
+        return f"{os.path.relpath(self.path)}:{self.line}: cell {self.cell}: {self.reason}{detail}"
 
 
 @dataclass
@@ -159,7 +159,7 @@ def executed(pages: Sequence[Page], settings: Settings, finished: Callable[[Resu
         Called with the number of pages to run, if there are any, before the first.
     """
     cache, common = Cache(settings.cache_dir, settings.root), settings.key()
-    keys = {page.docname: fingerprint([common, page.docname, page.code]) for page in pages}
+    keys = {page.docname: fingerprint([common, os.path.relpath(page.path, settings.root), page.code]) for page in pages}
     results, missing = {}, []
     for page in pages:
         kept = cache.get(keys[page.docname])

@@ -207,6 +207,8 @@ def _run_and_exit(request: dict, streams: Sequence[int], parent: int) -> None:
         status = getattr(importlib.import_module(module), name)(**request["arguments"]) or 0
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        if isinstance(exit_.code, str):
+            print(exit_.code, file=sys.stderr)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

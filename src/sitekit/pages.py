@@ -113,9 +113,14 @@ def _shown(output: NotebookNode) -> NotebookNode:
     return NotebookNode({**output, "data": {mime: data for mime, data in output.data.items() if mime != CLAIM}})
 
 
+def outputs_in(notebook: NotebookNode) -> list[NotebookNode]:
+    """All outputs of all cells."""
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+
 def claims_in(notebook: NotebookNode) -> int:
     """How many claims the notebook's outputs show."""
-    return sum(CLAIM in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ()))
+    return sum(CLAIM in output.get("data", {}) for output in outputs_in(notebook))
 
 
 class ExecutedParser(Parser):
