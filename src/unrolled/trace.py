@@ -19,7 +19,7 @@ class Trace:
     With ``go_backwards`` the steps stand in the order in which they were processed, as Keras
     returns them; ``time`` says which timestep of the input each was.
 
-    At a masked step no gate acts: gates and candidate are NaN there, and the states are carried.
+    At a masked step nothing acts: the states are carried, and every other field is NaN there.
 
     Attributes
     ----------
@@ -68,6 +68,11 @@ class Trace:
         """The hidden state after the last step, ``(batch, units)``."""
         return self.hidden[:, -1]
 
+    @property
+    def final_output(self) -> Array:
+        """What the layer returns without ``return_sequences``, ``(batch, units)``."""
+        return self.output[:, -1]
+
     def __getattr__(self, name: str):
         # Only reached for a name that is not there: say which there are.
         if name.startswith("_"):
@@ -85,7 +90,7 @@ class Trace:
                 f"fields={', '.join(self.fields)})")
 
     def _pre(self, block: int) -> Array:
-        """What went into the activation of one gate (sigmoid gates are kept halved, see unroll)."""
+        """What went into the activation of one gate."""
         units = self.weights.units
         return self.pre_activation[..., block * units:(block + 1) * units]
 
@@ -204,3 +209,40 @@ class GRUTrace(Trace):
 
 def _before(states: Array, initial: Array) -> Array:
     return np.concatenate([initial[:, None], states[:, :-1]], axis=1)
+
+
+_MERGES = {
+    "concat": lambda forward, backward: np.concatenate([forward, backward], axis=-1),
+    "sum": lambda forward, backward: forward + backward,
+    "ave": lambda forward, backward: (forward + backward) / 2,
+    "mul": lambda forward, backward: forward * backward,
+    None: lambda forward, backward: (forward, backward),
+}
+
+
+@dataclass(frozen=True)
+class BidirectionalTrace:
+    """What the two halves of a ``Bidirectional`` computed.
+
+    Attributes
+    ----------
+    forward, backward : Trace
+        One trace a half. The backward one stands in the order in which it was processed:
+        its index 0 is the last timestep of the input.
+    merge_mode : str or None
+        How the layer merges the two outputs.
+    """
+
+    forward: Trace
+    backward: Trace
+    merge_mode: str | None
+
+    @property
+    def output(self):
+        """What the layer returns with ``return_sequences=True``: the backward half is turned to the input's order."""
+        return _MERGES[self.merge_mode](self.forward.output, self.backward.output[:, ::-1])
+
+    @property
+    def final_output(self):
+        """What the layer returns without ``return_sequences``: each half's own last step."""
+        return _MERGES[self.merge_mode](self.forward.final_output, self.backward.final_output)

@@ -12,7 +12,6 @@ import numpy as np
 
 from .activations import Array, activation
 from .cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
-from .fields import fields_of
 from .trace import GRUTrace, LSTMTrace, SimpleRNNTrace, Trace
 
 
@@ -63,7 +62,7 @@ def unroll(cell: Cell, x, initial_state=None, mask=None, *, go_backwards: bool =
     with np.errstate(invalid="ignore", over="ignore"):  # NaN at a masked step is thrown away; exp may reach infinity
         arrays = loop(cell, _project(cell, x), states, mask)
     if mask is not None:
-        _blank_masked_gates(cell.kind, arrays, mask)
+        _blank_masked_steps(arrays, mask)
     arrays["output"] = _output(arrays["hidden"], mask, zero_output_for_mask)
     arrays |= {f"initial_{name}": state for name, state in zip(("hidden", "cell"), states)}
     # Inside, time comes first, so that each step is one contiguous block; outside, batch does.
@@ -172,7 +171,7 @@ def _in_place(name: str) -> Callable[[Array, Array], object]:
 
 
 def _sigmoid(x: Array, out: Array) -> None:
-    np.negative(x, out=out)
+    np.multiply(x, -1, out=out)  # np.negative of NumPy 2.4.6 reads the wrong entries of some strided arrays
     np.exp(out, out=out)
     out += 1
     np.reciprocal(out, out=out)
@@ -185,11 +184,11 @@ def _carry(mask: Array | None, t: int, *pairs: tuple[Array, Array]) -> None:
             np.copyto(new, old, where=~mask[:, t, None])
 
 
-def _blank_masked_gates(kind: str, arrays: dict[str, Array], mask: Array) -> None:
-    states = {"hidden", "cell"}
-    acting = [field.name for field in fields_of(kind) if field.name not in states]
-    for name in (*acting, "pre_activation"):
-        arrays[name][~mask.T] = np.nan
+def _blank_masked_steps(arrays: dict[str, Array], mask: Array) -> None:
+    """At a masked step nothing acts: only the states have a value there."""
+    for name, array in arrays.items():
+        if name not in ("hidden", "cell"):
+            array[~mask.T] = np.nan
 
 
 def _output(hidden: Array, mask: Array | None, zeros: bool) -> Array:
