@@ -18,6 +18,14 @@ OPTIONS = {  # configuration value without "sitekit_" -> its default; what they 
 }
 
 
+def read_configuration(confdir: Path) -> dict[str, Any]:
+    """What ``conf.py`` says, without a Sphinx application; nothing if there is no such file."""
+    from sphinx.config import eval_config_file
+
+    path = Path(confdir, "conf.py")
+    return eval_config_file(path, None) if path.exists() else {}
+
+
 def settings_from(config: Mapping[str, Any], confdir: Path):
     """The settings in a ``conf.py``: its ``sitekit_…`` values, or their defaults."""
     from sitekit.execution import Settings

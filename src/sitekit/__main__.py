@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.command == "check":
         return check_pages(options.pages, confdir)
     if options.command == "html":
-        return build_site(confdir, options.source, options.sphinx)
+        return build_site(confdir, options.source, ["-W", "--keep-going", *options.sphinx])
     from sitekit.live import serve
 
     return serve(confdir, options.source, options.port)
@@ -35,13 +35,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def check_pages(paths: Sequence[Path], confdir: Path) -> int:
     """Run the pages at `paths`, and say which claims hold and what failed."""
-    from sphinx.config import eval_config_file
-
-    from sitekit import pages, settings_from
+    from sitekit import pages, read_configuration, settings_from
     from sitekit.execution import executed
     from sitekit.progress import Progress
 
-    config = eval_config_file(confdir / "conf.py", None) if (confdir / "conf.py").exists() else {}
+    config = read_configuration(confdir)
     found = [page for path in paths if (page := pages.read(path.resolve(), os.path.relpath(path, confdir)))]
     progress = Progress(functools.partial(print, flush=True))
     results = executed(found, settings_from(config, confdir), progress.finished, progress.started).values()
@@ -56,13 +54,14 @@ def check_pages(paths: Sequence[Path], confdir: Path) -> int:
     return int(any(result.failures for result in results))
 
 
-def build_site(confdir: Path, source: str, more: Sequence[str] = ()) -> int:
-    """Build aside, and replace ``_build/html`` whole when all went well."""
+def build_site(confdir: str | Path, source: str, more: Sequence[str] = ()) -> int:
+    """Build aside, and replace ``_build/html`` whole when all went well; return the exit status."""
     from sphinx.cmd.build import build_main
 
+    confdir = Path(confdir)
     work = confdir / "_build" / "work"
     return build_main([
-        "-b", "html", "-W", "--keep-going", "-q", "-c", str(confdir), "-d", str(work / "doctrees"),
+        "-b", "html", "-q", "-c", str(confdir), "-d", str(work / "doctrees"),
         "-D", "sitekit_publish=_build/html", *more, str(confdir / source), str(work / "html"),
     ])
 

@@ -9,7 +9,7 @@ import logging
 import os
 import platform
 import re
-import shutil
+import signal
 import site
 import sys
 import tempfile
@@ -30,7 +30,8 @@ from sitekit.forkserver import AVAILABLE, ForkServer, own_path
 from sitekit.kernels import kernel_manager
 from sitekit.pages import Page, claims_in
 
-SERVER = "SITEKIT_SERVER"  # environment variable: address of a fork server that outlives one build
+STARTUP = 120  # seconds for a kernel to answer, on a machine that is busy
+SERVER = "SITEKIT_SERVER"  # environment variable: the settings' key and the address of a fork server that outlives a build
 PASSED_ON = ("PATH", "TMPDIR", "TEMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "PYTHONPATH", "VIRTUAL_ENV")
 QUIET = logging.Logger("nbclient", logging.CRITICAL + 1)  # what matters is reported as the page's failure
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -122,6 +123,10 @@ class Failure:
         return f"{os.path.relpath(self.path)}:{self.line}: cell {self.cell}: {self.reason}{detail}"
 
 
+class PageTimeout(Exception):
+    """A page or a cell takes longer than it may."""
+
+
 @dataclass
 class Result:
     """A page that ran, now or in an earlier build."""
@@ -131,6 +136,7 @@ class Result:
     seconds: float = 0.0
     from_cache: bool = False
     failures: list[Failure] = field(default_factory=list)
+    running: int = 0  # the cell that is, or was last
 
     @property
     def claims(self) -> int:
@@ -197,8 +203,11 @@ async def _run_all(pages, settings: Settings, cache: Cache, keys: Mapping[str, s
 @contextlib.contextmanager
 def warm_server(settings: Settings):
     """The address of a fork server for pages: the one that the environment names, or one for the time of the block."""
-    if SERVER in os.environ or not AVAILABLE:
-        yield os.environ.get(SERVER)
+    key, _, address = os.environ.get(SERVER, "").partition(" ")
+    if not AVAILABLE:
+        yield None
+    elif key == settings.key():
+        yield address
     else:
         with ForkServer([*kernels.PRELOAD, *settings.preload], settings.environment()) as server:
             yield server.address
@@ -210,35 +219,39 @@ async def run(page: Page, settings: Settings, server: str | None, scratch: Path)
         scratch, server=server, cwd=page.path.parent, env=_page_environment(settings, scratch),
         arguments={"memory_limit": settings.memory_limit, "seed": settings.seed},
     )
-    client = NotebookClient(nbformat.from_dict(page.notebook), km=manager, timeout=settings.cell_timeout, log=QUIET)
-    result = Result(page, client.nb)
-    at = [0]  # the cell that is running
+    client = NotebookClient(nbformat.from_dict(page.notebook), km=manager, log=QUIET, startup_timeout=STARTUP)
+    result, cells = Result(page, client.nb), []
     try:
-        await asyncio.wait_for(_run_cells(client, result, at), settings.page_timeout)
-    except (asyncio.TimeoutError, CellTimeoutError) as error:
-        limit = settings.cell_timeout if isinstance(error, CellTimeoutError) else settings.page_timeout
-        what = "cell" if isinstance(error, CellTimeoutError) else "page"
-        _fail(result, at[0], f"the {what} has not finished after {limit:g} s, and was stopped")
-    except (DeadKernelError, RuntimeError, OSError) as error:
-        _fail(result, at[0], *await _last_words(manager, error, scratch / "output"))
+        await client.async_start_new_kernel()
+        await client.async_start_new_kernel_client()
+        cells.append(asyncio.ensure_future(_run_cells(client, result, settings)))
+        # Not asyncio.wait_for: nbclient takes being cancelled for the kernel's death.
+        if not (await asyncio.wait(cells, timeout=settings.page_timeout))[0]:
+            raise PageTimeout(f"the page has not finished after {settings.page_timeout:g} s, and was stopped")
+        cells[0].result()
+    except (DeadKernelError, PageTimeout, RuntimeError, OSError) as error:
+        _fail(result, result.running, *await _last_words(manager, error, scratch / "output"))
     finally:
+        for task in cells:
+            task.cancel()
+        await asyncio.gather(*cells, return_exceptions=True)
         await _end(client, manager)
     return result
 
 
-async def _run_cells(client: NotebookClient, result: Result, at: list[int]) -> None:
-    await client.async_start_new_kernel()
-    await client.async_start_new_kernel_client()
+async def _run_cells(client: NotebookClient, result: Result, settings: Settings) -> None:
     reply = await client.async_wait_for_reply(client.kc.kernel_info())
     client.nb.metadata["language_info"] = reply["content"]["language_info"]
     began = time.perf_counter()
+    client.timeout = settings.cell_timeout
     for index, cell in enumerate(client.nb.cells):
         if cell.cell_type != "code":
             continue
-        at[0] = index
-        name = None
+        result.running, name = index, None
         try:
             await client.async_execute_cell(cell, index, execution_count=client.code_cells_executed + 1)
+        except CellTimeoutError:
+            raise PageTimeout(f"the cell has not finished after {settings.cell_timeout:g} s, and was stopped") from None
         except CellExecutionError as error:
             name = error.ename
             _fail(result, index, *_explain(error, cell))
@@ -268,14 +281,21 @@ def _explain(error: CellExecutionError, cell: NotebookNode) -> tuple[str, str, i
     return f"{error.ename}: {ANSI.sub('', error.evalue)}", _tail(shown), int(lines[0]) if lines else 1
 
 
-async def _last_words(manager, error: Exception, output: Path) -> tuple[str, str]:
-    """What became of a kernel that is gone, and the end of what it wrote."""
-    status = await manager.provisioner.poll() if manager.provisioner.has_process else None
+async def _last_words(manager, error: Exception, output: Path) -> tuple[str, str, int]:
+    """What became of a kernel that is gone or stuck, where its code was, and that line of the cell."""
+    process = manager.provisioner.process
+    status = process and process.poll()
+    reason = str(error) or type(error).__name__
+    if process and status is None and isinstance(error, PageTimeout) and hasattr(signal, "SIGUSR1"):
+        process.send_signal(signal.SIGUSR1)
+        await asyncio.sleep(0.3)
+    elif status is not None:
+        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        reason = f"the page's process ended ({how})"
     said = output.read_text("utf-8", errors="replace") if output.exists() else ""
-    if status is None:
-        return f"{type(error).__name__}: {error}", _tail(said)
-    how = f"signal {-status}" if status < 0 else f"exit status {status}"
-    return f"the page's process ended ({how})", _tail("\n".join(line for line in said.splitlines() if "site-packages" not in line))
+    own, _, _ = said.partition(os.path.join("site-packages", "IPython", "core"))  # the frames below run the cell
+    lines = re.findall(r"ipykernel_\d+[\\/]\d+\.py\", line (\d+)", own)
+    return reason, _tail(own.rpartition("\n")[0]), int(lines[-1]) if lines else 1
 
 
 def _fail(result: Result, index: int, reason: str, detail: str = "", offset: int = 1) -> None:

@@ -8,6 +8,7 @@ import faulthandler
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ def kernel_manager(scratch: Path, **provision) -> AsyncKernelManager:
 
 def run_kernel(connection_file: str, memory_limit: int, seed: int) -> None:
     """Be the kernel: the one thing that a page's process does."""
-    faulthandler.enable()  # before IPython takes the streams over, so that a crash's last words reach the log
+    _speak_last_words(os.fdopen(os.dup(2), "w"))  # IPython is about to take standard error over
     _limit_memory(memory_limit)
     install_from_environment()
     _seed(seed)
@@ -78,6 +79,13 @@ def run_kernel(connection_file: str, memory_limit: int, seed: int) -> None:
     if "matplotlib.pyplot" in sys.modules:  # imported before there was a shell to tell of figures
         app.shell.enable_matplotlib("inline")
     app.start()
+
+
+def _speak_last_words(log) -> None:
+    """Have a crash, or the signal that goes before a kill, write to the log where the page's code is."""
+    faulthandler.enable(log, all_threads=False)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, log, all_threads=False)
 
 
 def _limit_memory(megabytes: int) -> None:
