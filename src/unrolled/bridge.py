@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .activations import activation
 from .cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
-from .trace import Trace
+from .trace import BidirectionalTrace, Trace
 from .unroll import unroll
 
 _CELLS = {"SimpleRNNCell": SimpleRNNCell, "LSTMCell": LSTMCell, "GRUCell": GRUCell}
@@ -25,8 +27,15 @@ def from_keras(layer) -> Cell:
     ValueError
         If it is not built yet, or computes in a dtype or with an activation that is not written out here.
     """
-    cell = _keras_cell(layer)
+    return _cell_of(_keras_cell(layer), layer)
+
+
+def _cell_of(cell, layer) -> Cell:
+    """The value of one Keras cell of a layer."""
     name = type(cell).__name__
+    if name not in _CELLS:
+        raise TypeError(f"layer {layer.name!r} runs a {name}, but only SimpleRNNCell, LSTMCell and GRUCell are "
+                        "written out here")
     if not layer.built:
         raise ValueError(f"layer {layer.name!r} is not built yet, so it has no weights: call it once, "
                          "or layer.build((batch, timesteps, features))")
@@ -69,7 +78,7 @@ def to_keras(cell: Cell, **options):
     return layer
 
 
-def trace(layer, x, initial_state=None, mask=None) -> Trace:
+def trace(layer, x, initial_state=None, mask=None):
     """Every gate and state of a Keras layer over an input, at every timestep.
 
     The layer's own settings hold: ``go_backwards``, ``zero_output_for_mask``, and, when it is
@@ -77,26 +86,113 @@ def trace(layer, x, initial_state=None, mask=None) -> Trace:
 
     Parameters
     ----------
-    layer : keras.layers.SimpleRNN, LSTM or GRU
-        A built layer.
+    layer : keras.layers.SimpleRNN, LSTM, GRU, RNN or Bidirectional, or a keras.Sequential
+        A built layer. In a Sequential each layer is run on what came before it, masks included.
     x : array or tensor, shape (batch, timesteps, features)
-        What you would call the layer with.
-    initial_state, mask
+        What you would call the layer with; for a Sequential, whatever its first layer takes.
+    initial_state : array, or list of arrays, optional
+        As for the layer; see :func:`unrolled.unroll`. A Bidirectional takes the forward half's states,
+        then the backward half's; an RNN of several cells a list with the states of each.
+    mask : array, optional
         As for the layer; see :func:`unrolled.unroll`.
+
+    Returns
+    -------
+    Trace
+        For a layer with one cell.
+    BidirectionalTrace
+        For a Bidirectional: a trace for each half.
+    tuple of Trace
+        For an ``RNN([cells])``: one for each cell.
+    dict
+        For a Sequential: one of the above for each recurrent layer, by the layer's name.
 
     Raises
     ------
     TypeError, ValueError
         As :func:`from_keras` and :func:`unrolled.unroll`.
     """
+    import keras
+
+    mask = None if mask is None else _array(mask)
+    if isinstance(layer, keras.Sequential):
+        return _trace_sequential(layer, x, initial_state, mask)
+    if isinstance(layer, keras.layers.Bidirectional):
+        return _trace_bidirectional(layer, x, initial_state, mask)
+    if isinstance(getattr(layer, "cell", None), keras.layers.StackedRNNCells):
+        return _trace_stack(layer, _array(x), initial_state, mask)
     cell = from_keras(layer)
-    if initial_state is None and layer.stateful and layer.states is not None:
-        initial_state = layer.states
-    if initial_state is not None:
-        several = isinstance(initial_state, (list, tuple))
-        initial_state = [_array(s) for s in initial_state] if several else _array(initial_state)
-    return unroll(cell, _array(x), initial_state, None if mask is None else _array(mask),
+    return unroll(cell, _array(x), _states(layer, initial_state), mask,
                   go_backwards=layer.go_backwards, zero_output_for_mask=layer.zero_output_for_mask)
+
+
+def _states(layer, initial_state):
+    """The given initial state as arrays, or the one that a stateful layer holds."""
+    if initial_state is None and layer.stateful:
+        initial_state = layer.states
+    if initial_state is None:
+        return None
+    if not isinstance(initial_state, (list, tuple)):
+        return _array(initial_state)
+    return [[_array(s) for s in item] if isinstance(item, (list, tuple)) else _array(item) for item in initial_state]
+
+
+def _trace_bidirectional(layer, x, initial_state, mask) -> BidirectionalTrace:
+    halves = layer.forward_layer, layer.backward_layer
+    if initial_state is None:
+        states = (None, None)
+    else:
+        half = len(initial_state) // 2
+        if len(initial_state) % 2:
+            raise ValueError(f"initial_state has {len(initial_state)} item(s), but a Bidirectional takes the forward "
+                             "half's states and then the backward half's")
+        states = initial_state[:half], initial_state[half:]
+    traces = [trace(half, x, state, mask) for half, state in zip(halves, states)]
+    return BidirectionalTrace(*traces, merge_mode=layer.merge_mode)
+
+
+def _trace_stack(layer, x, initial_state, mask) -> tuple[Trace, ...]:
+    cells = [_cell_of(cell, layer) for cell in layer.cell.cells]
+    states = _states(layer, initial_state)
+    if states is None:
+        states = [None] * len(cells)
+    elif len(states) != len(cells):
+        raise ValueError(f"initial_state has {len(states)} item(s), but the layer stacks {len(cells)} cells: "
+                         "give a list with the states of each")
+    traces, backwards = [], layer.go_backwards
+    for cell, state in zip(cells, states):
+        # Only the first cell meets the input; the others meet the states of the one below, already in order.
+        traces.append(unroll(cell, x, state, mask, go_backwards=backwards,
+                             zero_output_for_mask=layer.zero_output_for_mask))
+        x, mask, backwards = traces[-1].hidden, traces[-1].mask, False
+    return tuple(replace(t, time=traces[0].time) for t in traces)
+
+
+def _trace_sequential(model, x, initial_state, mask) -> dict[str, object]:
+    import keras
+
+    if initial_state is not None:
+        raise ValueError("initial_state was given for a whole model: trace the one layer that is to start there")
+    traces = {}
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional)):
+            traces[layer.name] = trace(layer, x, mask=mask)
+        # compute_mask before the call: a stateful layer's call moves its states on, but not its mask.
+        before, mask = mask, layer.compute_mask(x, mask) if layer.supports_masking else None
+        x = _call(layer, x, before)
+    if not traces:
+        raise TypeError(f"model {model.name!r} has no recurrent layer to trace")
+    return traces
+
+
+def _call(layer, x, mask):
+    """Run one layer in inference on an input whose mask is known; states of a stateful layer are put back."""
+    held = [(v, _array(v)) for v in layer.non_trainable_variables] if getattr(layer, "stateful", False) else []
+    takes_mask = getattr(layer, "_call_has_mask_arg", False)
+    y = layer(x, mask=mask) if takes_mask and mask is not None else layer(x)
+    for variable, value in held:
+        variable.assign(value)
+    return y
 
 
 def _keras_cell(layer):
@@ -104,14 +200,15 @@ def _keras_cell(layer):
     import keras
 
     if isinstance(layer, keras.layers.Bidirectional):
-        raise TypeError(f"layer {layer.name!r} is a Bidirectional, which holds two layers: "
+        raise TypeError(f"layer {layer.name!r} is a Bidirectional, which holds two cells: "
                         "pass layer.forward_layer or layer.backward_layer")
     if isinstance(layer, keras.Model):
         raise TypeError(f"{layer.name!r} is a whole model: pass one of its recurrent layers, "
                         "for instance model.layers[0]")
     cell = getattr(layer, "cell", None)
     if isinstance(cell, keras.layers.StackedRNNCells):
-        raise TypeError(f"layer {layer.name!r} stacks several cells: make one layer of each, and pass those")
+        raise TypeError(f"layer {layer.name!r} stacks several cells, and from_keras gives one: "
+                        "trace(layer, x) takes the stack, and gives one trace a cell")
     if not isinstance(layer, keras.layers.RNN) or type(cell).__name__ not in _CELLS:
         raise TypeError(f"layer is a {type(layer).__name__}, which is not recurrent, or not one that is written "
                         "out here: pass a SimpleRNN, an LSTM or a GRU layer")

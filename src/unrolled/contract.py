@@ -14,34 +14,121 @@ def returns(layer, input_shape=(None, None, None)) -> dict[str, tuple]:
 
     Parameters
     ----------
-    layer : keras.layers.SimpleRNN, LSTM or GRU
+    layer : keras.layers.SimpleRNN, LSTM, GRU, RNN, Bidirectional, TimeDistributed or ConvLSTM1D/2D/3D
         Only its settings are read.
-    input_shape : tuple (batch, timesteps, features)
-        None where a size is open.
+    input_shape : tuple
+        ``(batch, timesteps, features)``, None where a size is open; one more axis for each
+        that ``ConvLSTM`` or ``TimeDistributed`` adds.
 
     Returns
     -------
     dict
         ``{"output": shape}``, and with ``return_state`` also ``"hidden"``, and ``"cell"`` for an LSTM.
+        ``RNN([cells])`` gives ``"states_1"``, ``"states_2"``, …: the shapes of each cell's states.
+        ``Bidirectional`` gives ``"forward_hidden"``, …, ``"backward_cell"``; with ``merge_mode=None``
+        two outputs as well.
 
     Raises
     ------
     TypeError
         If the layer is not one of these.
     ValueError
-        If ``input_shape`` does not have three entries.
+        If ``input_shape`` has another number of axes than the layer takes, or the layer is a
+        ``TimeDistributed`` around ``return_state=True``, which Keras stacks into one wrong tensor.
     """
-    kind = _kind(layer)
-    if len(tuple(input_shape)) != 3:
-        raise ValueError(f"input_shape is {tuple(input_shape)}, but a recurrent layer takes (batch, timesteps, features)")
-    batch, timesteps, _ = input_shape
-    state = (batch, layer.units)
-    promised = {"output": (batch, timesteps, layer.units) if layer.return_sequences else state}
-    if layer.return_state:
-        promised["hidden"] = state
-        if kind == "LSTM":
-            promised["cell"] = state
-    return promised
+    classes = [base.__name__ for base in type(layer).__mro__]
+    if "Bidirectional" in classes:
+        return _bidirectional(layer, input_shape)
+    if "TimeDistributed" in classes:
+        return _time_distributed(layer, input_shape)
+    if "ConvLSTM" in classes:
+        return _conv_lstm(layer, input_shape)
+    if "RNN" in classes:
+        return _rnn(layer, input_shape)
+    raise TypeError(f"layer is a {classes[0]}, but returns takes a recurrent layer: a SimpleRNN, an LSTM, a GRU, "
+                    "or an RNN, Bidirectional, TimeDistributed or ConvLSTM around them")
+
+
+def _rnn(layer, input_shape) -> dict[str, tuple]:
+    batch, timesteps, _ = _axes(input_shape, "batch", "timesteps", "features")
+    cells = getattr(layer.cell, "cells", None)
+    states = [[(batch, size) for size in _sizes(cell)] for cell in cells or [layer.cell]]
+    # A stack's output is its last cell's; a cell's output is as wide as its first state unless it says otherwise.
+    last = cells[-1] if cells else layer.cell
+    width = getattr(last, "output_size", None) or _sizes(last)[0]
+    promised = {"output": (batch, timesteps, width) if layer.return_sequences else (batch, width)}
+    if not layer.return_state:
+        return promised
+    if cells:
+        return promised | {f"states_{k}": tuple(shapes) for k, shapes in enumerate(states, 1)}
+    return promised | dict(zip(_state_names(layer.cell), states[0]))
+
+
+def _bidirectional(layer, input_shape) -> dict[str, tuple]:
+    forward, backward = (returns(half, input_shape) for half in (layer.forward_layer, layer.backward_layer))
+    output, backward_output = forward.pop("output"), backward.pop("output")
+    if layer.merge_mode is None:
+        promised = {"forward_output": output, "backward_output": backward_output}
+    elif layer.merge_mode == "concat":
+        promised = {"output": (*output[:-1], output[-1] + backward_output[-1])}
+    else:
+        promised = {"output": output}
+    return (promised | {f"forward_{name}": shape for name, shape in forward.items()}
+            | {f"backward_{name}": shape for name, shape in backward.items()})
+
+
+def _time_distributed(layer, input_shape) -> dict[str, tuple]:
+    if getattr(layer.layer, "return_state", False):
+        raise ValueError(f"layer {layer.name!r} is a TimeDistributed around a layer with return_state=True: Keras "
+                         "stacks its outputs and states into one wrong tensor; use return_state=False there")
+    shape = tuple(input_shape)
+    if len(shape) < 4:
+        raise ValueError(f"input_shape is {shape}, but a TimeDistributed around a recurrent layer takes "
+                         "(batch, outer timesteps, timesteps, features)")
+    batch, outer = shape[:2]
+    inner = returns(layer.layer, (batch, *shape[2:]))
+    return {name: (batch, outer, *rest[1:]) for name, rest in inner.items()}
+
+
+def _conv_lstm(layer, input_shape) -> dict[str, tuple]:
+    cell = layer.cell
+    axes = ["batch", "timesteps", *(f"axis {k + 1}" for k in range(cell.rank))]
+    channels_first = cell.data_format == "channels_first"
+    names = [*axes[:2], "channels", *axes[2:]] if channels_first else [*axes, "channels"]
+    batch, timesteps, *rest = _axes(input_shape, *names)
+    space = rest[1:] if channels_first else rest[:-1]
+    space = tuple(_convolved(size, kernel, stride, dilation, cell.padding) for size, kernel, stride, dilation
+                  in zip(space, cell.kernel_size, cell.strides, cell.dilation_rate))
+    state = (batch, cell.filters, *space) if channels_first else (batch, *space, cell.filters)
+    promised = {"output": (batch, timesteps, *state[1:]) if layer.return_sequences else state}
+    return promised | {"hidden": state, "cell": state} if layer.return_state else promised
+
+
+def _convolved(size: int | None, kernel: int, stride: int, dilation: int, padding: str) -> int | None:
+    """The length of one axis after a convolution."""
+    if size is None:
+        return None
+    reach = size if padding == "same" else size - dilation * (kernel - 1)
+    return -(-reach // stride)
+
+
+def _axes(input_shape, *names: str) -> tuple:
+    shape = tuple(input_shape)
+    if len(shape) != len(names):
+        raise ValueError(f"input_shape is {shape}, but this layer takes ({', '.join(names)})")
+    return shape
+
+
+def _sizes(cell) -> list[int]:
+    size = cell.state_size
+    return list(size) if isinstance(size, (list, tuple)) else [size]
+
+
+def _state_names(cell) -> list[str]:
+    count = len(_sizes(cell))
+    if type(cell).__name__ in ("SimpleRNNCell", "GRUCell", "LSTMCell"):
+        return ["hidden", "cell"][:count]
+    return [f"state_{k}" for k in range(1, count + 1)]
 
 
 @dataclass(frozen=True)
@@ -123,14 +210,6 @@ def count_feedforward_params(*, timesteps: int, features: int, units: int, class
         hidden_to_output=hidden * outputs,
         output_biases=outputs if use_bias else 0,
     )
-
-
-def _kind(layer) -> str:
-    """A Keras layer's kind by its class and those it inherits from, with no import of Keras."""
-    for base in type(layer).__mro__:
-        if base.__name__ in _BLOCKS and hasattr(layer, "return_sequences"):
-            return base.__name__
-    raise TypeError(f"layer is a {type(layer).__name__}, but returns takes a SimpleRNN, an LSTM or a GRU layer")
 
 
 def _check_size(name: str, size, least: int) -> None:
