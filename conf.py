@@ -53,14 +53,15 @@ napoleon_use_ivar = True
 # The look
 html_theme = "sphinx_book_theme"
 html_title = "Unrolled"
-html_logo = "docs/_static/logo.svg"
 html_favicon = "docs/_static/logo.svg"
 html_static_path = ["docs/_static"]
 html_css_files = ["unrolled.css"]
 html_math_renderer = "mathml"
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "https://unrolled.readthedocs.io/en/latest/")
 html_theme_options = {
-    "home_page_in_toc": True,
+    "logo": {"image_light": "docs/_static/logo.svg", "image_dark": "docs/_static/logo.svg", "text": "Unrolled", "alt_text": ""},
+    "home_page_in_toc": False,
+    "navbar_persistent": [],  # the sidebar has the search box
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "use_download_button": True,
@@ -68,6 +69,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
 copybutton_exclude = ".linenos, .gp, .go"
 
 # Neighbours of the pages
@@ -75,5 +77,5 @@ sitemap_url_scheme = "{link}"
 ogp_site_url = html_baseurl
 ogp_site_name = "Unrolled"
 ogp_use_first_image = False
-ogp_social_cards = {"image": "docs/_static/card.png", "font": "DejaVu Sans"}  # the font that Matplotlib ships
+ogp_social_cards = {"image": "_static/card.png", "font": "DejaVu Sans"}  # the font that Matplotlib ships
 notfound_urls_prefix = urlparse(html_baseurl).path if "READTHEDOCS" in os.environ else "/"

@@ -10,7 +10,7 @@ from sitekit.mathml import COLOUR_MACROS
 
 _MACRO_OF = {colour: macro for macro, colour in COLOUR_MACROS.items()}
 TITLES = ("Symbol", "Name", "What it is", "In the kernel")
-WIDTHS = (10, 20, 50, 20)
+WIDTHS = (11, 21, 50, 18)
 
 
 class FieldsTable(SphinxDirective):
@@ -35,7 +35,7 @@ def _table(kind: str, fields) -> nodes.table:
     group += [nodes.colspec(colwidth=width) for width in WIDTHS]
     group += nodes.thead("", _row(*(nodes.Text(title) for title in TITLES)))
     group += nodes.tbody("", *(_field(field) for field in fields))
-    return nodes.table("", nodes.title("", kind), group, classes=["ur-fields"])
+    return nodes.table("", nodes.title("", kind), group, classes=["ur-fields", "colwidths-given"])
 
 
 def _field(field) -> nodes.row:

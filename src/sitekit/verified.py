@@ -98,7 +98,7 @@ class VerifiedDirective(SphinxDirective):
         )
         heading = nodes.rubric("", "", link, ids=[nodes.make_id(f"claims-{page}")])
         rows = [(claim.sentence, claim.measured, claim.tolerance) for claim in claims]
-        return [heading, _table(("Sentence", "Measured", "Tolerance"), (60, 24, 16), rows)]
+        return [heading, _table(("Sentence", "Measured", "Tolerance"), (52, 30, 18), rows)]
 
 
 class CountRole(SphinxRole):
@@ -115,7 +115,7 @@ def _table(titles, widths, rows) -> nodes.table:
     group += [nodes.colspec(colwidth=width) for width in widths]
     group += nodes.thead("", _row(titles))
     group += nodes.tbody("", *(_row(row) for row in rows))
-    return nodes.table("", group, classes=["ur-verified"])
+    return nodes.table("", group, classes=["ur-verified", "colwidths-given"])
 
 
 def _row(cells) -> nodes.row:
