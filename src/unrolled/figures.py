@@ -59,6 +59,8 @@ def plot(trace, example: int = 0, units=None, fields: Sequence[str] | None = Non
 
     Raises
     ------
+    TypeError
+        If ``trace`` is not one trace, but for example those of a stack.
     ValueError
         If the example, a unit or a field is not in the trace, or ``labels`` do not fit its timesteps.
     """
@@ -144,6 +146,8 @@ class _View:
 
 
 def _view(trace, example, units, fields, labels) -> _View:
+    if not all(hasattr(trace, name) for name in ("kind", "hidden", "mask")):
+        raise TypeError(f"trace is {type(trace).__name__}, but plot takes one Trace: of several, plot each by itself")
     batch, timesteps, count = np.shape(trace.hidden)
     if not isinstance(example, (int, np.integer)) or not 0 <= example < batch:
         raise ValueError(f"example is {example!r}, but the trace has the examples 0 to {batch - 1}")
@@ -284,7 +288,7 @@ def _draw_strips(d: Drawing, panel: _Panel, view: _View, top: float) -> None:
     count = len(view.units)
     row = panel.height / count
     most = max(abs(panel.low), abs(panel.high))
-    level = np.rint(np.nan_to_num(panel.values) / most * _LEVELS).astype(int)
+    level = np.rint(np.where(np.isfinite(panel.values), panel.values, 0.0) / most * _LEVELS).astype(int)
     for value in np.unique(level[level != 0]):
         d.path("".join(
             f"M{number(_LEFT + start * view.step)} {number(top + unit * row)}h{number((stop - start) * view.step)}"

@@ -94,6 +94,23 @@ def test_nothing_is_drawn_through_masked_gates():
     assert line.count("L") == 3, "four steps, a gap, one step"
 
 
+@pytest.mark.parametrize("units", [2, 8], ids=["lines", "strips"])
+def test_what_is_not_finite_is_left_out(units):
+    hidden = np.full((1, 3, units), np.nan)
+    hidden[0, 1, 0], hidden[0, 2, 0] = np.inf, 0.5
+    trace = SimpleNamespace(kind="SimpleRNN", fields=("hidden",), hidden=hidden, mask=np.zeros((1, 3), bool))
+    picture = ur.plot(trace)
+    assert "hidden 0.5 to 0.5" in picture.alt
+    assert not re.search("nan|inf", picture.markup)
+    hidden[:] = np.nan
+    assert "hidden nowhere" in ur.plot(trace).alt
+
+
+def test_one_trace_is_plotted_at_a_time():
+    with pytest.raises(TypeError, match="trace is tuple, but plot takes one Trace"):
+        ur.plot((trace_of("GRU"), trace_of("GRU")))
+
+
 def test_names_of_lines_never_overlap():
     for ends in ([[50.0, "a"], [50.0, "b"], [51.0, "c"]], [[99.0, "a"], [99.5, "b"], [100.0, "c"], [100.0, "d"]]):
         heights = [y for y, _ in figures._spread(ends, 14, 30.0, 100.0)]
@@ -111,7 +128,7 @@ def test_words_stand_for_timesteps():
 def test_the_example_and_the_units_asked_for_are_shown():
     trace = trace_of("LSTM", units=20)
     assert "of 20" in ur.plot(trace).alt
-    one = ur.plot(trace, example=1, units=[19], fields="cell_pre" if hasattr(trace, "cell_pre") else "cell")
+    one = ur.plot(trace, example=1, units=[19], fields="cell")
     assert "example 1, unit 19." in one.alt
     assert f"cell {trace.cell[1, :, 19].min():.2g}" in one.alt
     assert ur.plot(trace, units=2, fields=["kept"]).alt.count("kept") == 1
