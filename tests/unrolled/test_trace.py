@@ -85,7 +85,8 @@ def _names(trace):
 
 
 def test_every_field_follows_from_its_named_inputs(trace):
-    expected = ANEW[trace.kind](trace) | {"output": trace.hidden, "final_hidden": trace.hidden[:, TIMESTEPS - 1]}
+    last = trace.hidden[:, TIMESTEPS - 1]
+    expected = ANEW[trace.kind](trace) | {"output": trace.hidden, "final_hidden": last, "final_output": last}
     for name, value in expected.items():
         np.testing.assert_allclose(getattr(trace, name), value, rtol=0, atol=1e-13, err_msg=name)
     settings = {"weights", "x", "mask", "time", "initial_hidden", "initial_cell", "kind", "fields"}
