@@ -217,20 +217,20 @@ async def run(page: Page, settings: Settings, server: str | None, scratch: Path)
     """Run one page in its own process; what goes wrong there is in the result."""
     manager = kernel_manager(
         scratch, server=server, cwd=page.path.parent, env=_page_environment(settings, scratch),
-        arguments={"memory_limit": settings.memory_limit, "seed": settings.seed},
+        arguments={"preload": list(settings.preload), "memory_limit": settings.memory_limit, "seed": settings.seed},
     )
     client = NotebookClient(nbformat.from_dict(page.notebook), km=manager, log=QUIET, startup_timeout=STARTUP)
     result, cells = Result(page, client.nb), []
     try:
         await client.async_start_new_kernel()
         await client.async_start_new_kernel_client()
-        cells.append(asyncio.ensure_future(_run_cells(client, result, settings)))
+        cells.append(asyncio.ensure_future(_run_cells(client, result, settings, scratch)))
         # Not asyncio.wait_for: nbclient takes being cancelled for the kernel's death.
         if not (await asyncio.wait(cells, timeout=settings.page_timeout))[0]:
             raise PageTimeout(f"the page has not finished after {settings.page_timeout:g} s, and was stopped")
         cells[0].result()
     except (DeadKernelError, PageTimeout, RuntimeError, OSError) as error:
-        _fail(result, result.running, *await _last_words(manager, error, scratch / "output"))
+        _fail(result, result.running, *await _last_words(manager, error, scratch / "stderr"))
     finally:
         for task in cells:
             task.cancel()
@@ -239,11 +239,12 @@ async def run(page: Page, settings: Settings, server: str | None, scratch: Path)
     return result
 
 
-async def _run_cells(client: NotebookClient, result: Result, settings: Settings) -> None:
+async def _run_cells(client: NotebookClient, result: Result, settings: Settings, scratch: Path) -> None:
     reply = await client.async_wait_for_reply(client.kc.kernel_info())
     client.nb.metadata["language_info"] = reply["content"]["language_info"]
     began = time.perf_counter()
     client.timeout = settings.cell_timeout
+    streams = {name: Unread(scratch / name) for name in ("stdout", "stderr")}
     for index, cell in enumerate(client.nb.cells):
         if cell.cell_type != "code":
             continue
@@ -255,11 +256,29 @@ async def _run_cells(client: NotebookClient, result: Result, settings: Settings)
         except CellExecutionError as error:
             name = error.ename
             _fail(result, index, *_explain(error, cell))
+        for stream, unread in streams.items():
+            if text := unread():
+                cell.outputs.append(nbformat.v4.new_output("stream", name=stream, text=text))
         _check_outputs(result, index, cell)
         if name not in (None, "ClaimError"):  # after a false claim the page's variables are as they should be
             break
     client.set_widgets_metadata()
     result.seconds = time.perf_counter() - began
+
+
+class Unread:
+    """What has been written to a file since the last call."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._from = path.stat().st_size
+
+    def __call__(self) -> str:
+        with open(self._path, "rb") as file:
+            file.seek(self._from)
+            data = file.read()
+        self._from += len(data)
+        return data.decode("utf-8", errors="replace")
 
 
 def _check_outputs(result: Result, index: int, cell: NotebookNode) -> None:
@@ -281,7 +300,7 @@ def _explain(error: CellExecutionError, cell: NotebookNode) -> tuple[str, str, i
     return f"{error.ename}: {ANSI.sub('', error.evalue)}", _tail(shown), int(lines[0]) if lines else 1
 
 
-async def _last_words(manager, error: Exception, output: Path) -> tuple[str, str, int]:
+async def _last_words(manager, error: Exception, stderr: Path) -> tuple[str, str, int]:
     """What became of a kernel that is gone or stuck, where its code was, and that line of the cell."""
     process = manager.provisioner.process
     status = process and process.poll()
@@ -292,7 +311,7 @@ async def _last_words(manager, error: Exception, output: Path) -> tuple[str, str
     elif status is not None:
         how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         reason = f"the page's process ended ({how})"
-    said = output.read_text("utf-8", errors="replace") if output.exists() else ""
+    said = stderr.read_text("utf-8", errors="replace") if stderr.exists() else ""
     own, _, _ = said.partition(os.path.join("site-packages", "IPython", "core"))  # the frames below run the cell
     lines = re.findall(r"ipykernel_\d+[\\/]\d+\.py\", line (\d+)", own)
     return reason, _tail(own.rpartition("\n")[0]), int(lines[-1]) if lines else 1

@@ -35,7 +35,7 @@ class ForkServer:
     Parameters
     ----------
     preload : sequence of str
-        Modules to import before the first fork. One that is not installed is passed over.
+        Modules to import before the first fork, or ``"module:function"`` to call. What is not installed is passed over.
     env : mapping
         The server's environment, for what libraries read while they are imported.
     """
@@ -136,9 +136,7 @@ def own_path(env: Mapping[str, str]) -> str:
 
 def serve(listener: socket.socket, preload: Sequence[str]) -> None:
     """Import `preload`, then fork on request until standard input closes."""
-    for name in preload:
-        if importlib.util.find_spec(name.partition(".")[0]):
-            importlib.import_module(name)
+    import_all(preload)
     gc.collect()
     gc.freeze()  # keep the collector from touching, and so copying, the pages that the children share
     wake_up, waker = socket.socketpair()
@@ -167,6 +165,16 @@ def serve(listener: socket.socket, preload: Sequence[str]) -> None:
             elif key.data in children:  # a client speaks once only: this is its end
                 selector.unregister(key.fileobj)
                 _kill(key.data)
+
+
+def import_all(preload: Sequence[str]) -> None:
+    """Import modules, or call ``"module:function"``; what is not installed is passed over."""
+    for item in preload:
+        name, _, function = item.partition(":")
+        if importlib.util.find_spec(name.partition(".")[0]):
+            module = importlib.import_module(name)
+            if function:
+                getattr(module, function)()
 
 
 def _fork(connection: socket.socket) -> int | None:

@@ -11,13 +11,13 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-from sitekit.forkserver import Forked
+from sitekit.forkserver import Forked, import_all
 from sitekit.recorder import install_from_environment
 
 PRELOAD = ("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython", "matplotlib_inline.backend_inline", "sitekit.kernels")
@@ -30,13 +30,18 @@ class PageProvisioner(LocalProvisioner):
     ----------
     server : str or None
         Address of the fork server; None for a fresh process.
-    log : Path
-        Where the process's own output goes, such as a crash's last words.
+    cwd, env : Path, mapping
+        The process's working folder and whole environment.
+    arguments : mapping
+        For `run_kernel`.
+    scratch : Path
+        Folder for the files ``stdout`` and ``stderr``, to which the process writes what Python's streams do not see:
+        messages of compiled code and of child processes, and a crash's last words.
     """
 
-    def __init__(self, *, server: str | None, cwd: Path, env: Mapping[str, str], arguments: Mapping, output: Path, **kwargs):
+    def __init__(self, *, server: str | None, cwd: Path, env: Mapping, arguments: Mapping, scratch: Path, **kwargs):
         super().__init__(**kwargs)
-        self._server, self._where, self._env, self._arguments, self._output = server, cwd, dict(env), arguments, output
+        self._server, self._where, self._env, self._arguments, self._scratch = server, cwd, dict(env), arguments, scratch
 
     async def launch_kernel(self, cmd, **_):
         """Start the page's process in place of the kernel specification's command."""
@@ -47,14 +52,14 @@ class PageProvisioner(LocalProvisioner):
 
     def _start(self):
         arguments = {**self._arguments, "connection_file": self.parent.connection_file}
-        with open(self._output, "ab") as output:
-            out = output.fileno()
+        with open(self._scratch / "stdout", "ab") as stdout, open(self._scratch / "stderr", "ab") as stderr:
+            streams = {"stdout": stdout.fileno(), "stderr": stderr.fileno()}
             if self._server:
                 target = "sitekit.kernels:run_kernel"
-                return Forked(self._server, target, arguments, cwd=self._where, env=self._env, stdout=out, stderr=out)
+                return Forked(self._server, target, arguments, cwd=self._where, env=self._env, **streams)
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "sitekit.kernels", json.dumps(arguments)],
-                cwd=self._where, env=self._env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                cwd=self._where, env=self._env, stdin=subprocess.DEVNULL, start_new_session=True, **streams,
             )
 
 
@@ -62,30 +67,34 @@ def kernel_manager(scratch: Path, **provision) -> AsyncKernelManager:
     """A manager of one kernel, not yet started; its sockets are files in `scratch`, so no two can meet on a port."""
     transport = {"transport": "ipc", "ip": str(scratch / "ipc")} if os.name == "posix" else {}
     manager = AsyncKernelManager(kernel_name="python3", connection_file=str(scratch / "kernel.json"), **transport)
-    manager.provisioner = PageProvisioner(parent=manager, kernel_spec=manager.kernel_spec, output=scratch / "output", **provision)
+    manager.provisioner = PageProvisioner(parent=manager, kernel_spec=manager.kernel_spec, scratch=scratch, **provision)
     return manager
 
 
-def run_kernel(connection_file: str, memory_limit: int, seed: int) -> None:
+def run_kernel(connection_file: str, preload: Sequence[str], memory_limit: int, seed: int) -> None:
     """Be the kernel: the one thing that a page's process does."""
-    _speak_last_words(os.fdopen(os.dup(2), "w"))  # IPython is about to take standard error over
+    _speak_last_words()
     _limit_memory(memory_limit)
+    import_all(preload)  # done already in a forked process; a fresh one is to behave the same
+    sys.path.insert(0, "")  # the page's folder, as in any notebook; the interpreter was started without
     install_from_environment()
-    _seed(seed)
     from ipykernel.kernelapp import IPKernelApp
 
     app = IPKernelApp.instance()
-    app.initialize(["-f", connection_file, "--HistoryManager.hist_file=:memory:", "--log-level=CRITICAL"])
+    # Not captured from the file descriptors: that is done by a thread, which may come after the cell has ended.
+    options = ["--IPKernelApp.capture_fd_output=False", "--HistoryManager.hist_file=:memory:", "--log-level=CRITICAL"]
+    app.initialize(["-f", connection_file, *options])
     if "matplotlib.pyplot" in sys.modules:  # imported before there was a shell to tell of figures
         app.shell.enable_matplotlib("inline")
+    _seed(seed)  # last, as setting up draws random numbers too
     app.start()
 
 
-def _speak_last_words(log) -> None:
-    """Have a crash, or the signal that goes before a kill, write to the log where the page's code is."""
-    faulthandler.enable(log, all_threads=False)
+def _speak_last_words() -> None:
+    """Have a crash, or the signal that goes before a kill, write to standard error where the page's code is."""
+    faulthandler.enable(all_threads=False)
     if hasattr(signal, "SIGUSR1"):
-        faulthandler.register(signal.SIGUSR1, log, all_threads=False)
+        faulthandler.register(signal.SIGUSR1, all_threads=False)
 
 
 def _limit_memory(megabytes: int) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from sitekit import read_configuration, settings_from
@@ -19,7 +21,18 @@ from sitekit.execution import SERVER
 from sitekit.forkserver import AVAILABLE, Forked, ForkServer
 from sitekit.kernels import PRELOAD
 
-SPHINX = ("sphinx.cmd.build", "sphinx.builders.html", "myst_nb", "sphinx_book_theme", "nbclient", "tqdm", "pygments.formatters.html")
+SPHINX = ("sphinx.cmd.build", "sphinx.builders.html", "myst_nb", "nbclient", "tqdm")
+SAMPLE = "# Title\n\n## Part\n\nText, $x$.\n\n```python\nprint(1)\n```\n\n```{code-block} ipython3\nprint(1)\n```\n"
+
+
+def warm_up() -> None:
+    """Build a site of one page, so that each fork finds the lexers, patterns and templates that it needs compiled."""
+    from sphinx.cmd.build import build_main
+
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "index.md").write_text(SAMPLE)
+        theme = ["-D", "html_theme=sphinx_book_theme"] if find_spec("sphinx_book_theme") else []
+        build_main(["-q", "-Q", "-C", "-D", "extensions=myst_nb", *theme, folder, f"{folder}/out"])
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ def serve(confdir: Path, source: str, port: int) -> int:
     extensions = [name for name in config.get("extensions", ()) if not name.startswith("sitekit")]
     with (
         ForkServer([*PRELOAD, *settings.preload], settings.environment()) as pages,
-        ForkServer([*SPHINX, *extensions], os.environ) as sphinx,
+        ForkServer([*SPHINX, *extensions, "sitekit.live:warm_up"], os.environ) as sphinx,
     ):
         rebuild = Rebuild(str(confdir), source, sphinx.address, f"{settings.key()} {pages.address}")
         rebuild(())

@@ -93,7 +93,7 @@ def with_outputs(text: str, executed: NotebookNode, path: str, config: MdParserC
     else:
         notebook = read_myst_markdown_notebook(text, config, add_source_map=True, path=path)
     if code_of(notebook) != code_of(executed):
-        raise RuntimeError(f"{path} changed while it was being built; build it again")
+        raise SystemExit(f"{path} changed while it was being built; build it again")
     outputs = iter([cell for cell in executed.cells if cell.cell_type == "code"])
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index}"
