@@ -1,0 +1,1 @@
+"""What the package and the site's build cost in time and memory: ``python -m benchmarks``."""
