@@ -294,7 +294,7 @@ def _check_outputs(result: Result, index: int, cell: NotebookNode) -> None:
 def _explain(error: CellExecutionError, cell: NotebookNode) -> tuple[str, str, int]:
     """The reason, the traceback's last frames, and the line of the cell."""
     raised = next((output for output in cell.outputs if output.output_type == "error"), None)
-    frames = [ANSI.sub("", frame) for frame in raised.traceback[:-1]] if raised else []
+    frames = [text for frame in raised.traceback if (text := ANSI.sub("", frame)).startswith(("Cell ", "File "))] if raised else []
     lines = re.findall(r"^(?:Cell In\[\d+\], line |-+> )(\d+)", "\n".join(frames), re.M)
     shown = "\n".join(frames[-2:]) if error.ename != "ClaimError" else ""  # a claim says all in its sentence
     return f"{error.ename}: {ANSI.sub('', error.evalue)}", _tail(shown), int(lines[0]) if lines else 1
