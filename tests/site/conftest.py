@@ -11,9 +11,9 @@ import threading
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -45,7 +45,8 @@ def build() -> Build:
 @pytest.fixture(scope="session")
 def site(build) -> Path:
     """The folder of the built site."""
-    assert build.status == 0, f"the site did not build:\n{build.output}"
+    if build.status:
+        pytest.fail("the site did not build: test_the_site_builds says why", pytrace=False)
     return SITE
 
 
@@ -88,32 +89,84 @@ def browser():
         chromium.close()
 
 
+# What the tests ask of a page, asked in one go: a tab for each question would be slow.
+FACTS = """() => {
+  const box = e => { const r = e.getBoundingClientRect(); return [r.width, r.height] };
+  const all = s => [...document.querySelectorAll(s)];
+  const shown = e => e.checkVisibility();
+  const article = document.querySelector('article');
+  const prose = article ? article.cloneNode(true) : document.createElement('p');
+  prose.querySelectorAll('pre, code, .ur-claim, style').forEach(e => e.remove());
+  return {
+    title: all('article h1, #search-results, h1').filter(shown).length,
+    theme: document.documentElement.dataset.theme,
+    excess: document.scrollingElement.scrollWidth - window.innerWidth,
+    prose: prose.textContent,
+    formulas: all('.math > math, .ur-equation > math').filter(shown).map(box),
+    unread: all('.math').filter(m => !m.querySelector('math')).map(m => m.textContent),
+    fonts: [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family),
+    figures: all('.ur-figure svg').map(s => [...box(s),
+      Boolean(s.getAttribute('aria-label') || s.querySelector('title') || s.getAttribute('aria-labelledby') || s.closest('[aria-label]'))]),
+    links: all('script[src], link[rel=stylesheet], link[rel=preload], img, iframe, source, image')
+      .map(e => e.src || e.href?.baseVal || e.href || '').filter(u => /^(https?:)?\\/\\//.test(u) && !u.startsWith(location.origin)),
+  }
+}"""
+
+
 @dataclass
 class Visit:
-    """An open page and all that went wrong while it loaded."""
+    """What a page showed, and all that went wrong while it loaded."""
 
-    page: object
     console: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    facts: dict = field(default_factory=dict)
+    accessibility: list[str] = field(default_factory=list)
+
+
+class Reader:
+    """A browser window of one width and scheme, which reads a page at a time."""
+
+    def __init__(self, browser, address: str, width: int, scheme: str) -> None:
+        self.address, self.seen, self.judge = address, Visit(), width > 1000
+        self.tab = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+        self.tab.on("console", self._note_message)
+        self.tab.on("pageerror", lambda error: self.seen.console.append(str(error)))
+        self.tab.on("requestfailed", lambda request: self.seen.failed.append(request.url))
+        self.tab.on("response", lambda answer: self.seen.failed.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+        self.tab.on("request", self._note_foreign)
+
+    def _note_message(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.seen.console.append(f"{message.text} {message.location.get('url', '')}")
+
+    def _note_foreign(self, request) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.seen.foreign.append(request.url)
+
+    def read(self, page: str) -> Visit:
+        """Load a page and ask it everything."""
+        self.seen = Visit()
+        self.tab.goto(f"{self.address}/{page}.html", wait_until="load")
+        self.tab.evaluate("document.fonts.ready.then(() => null)")
+        self.seen.facts = self.tab.evaluate(FACTS)
+        if self.judge:
+            found = Axe().run(self.tab, context={"include": [["main"]]}, options={"resultTypes": ["violations"]})
+            self.seen.accessibility = [f"{issue['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+                                       for issue in found.response["violations"] for node in issue["nodes"]]
+        return self.seen
 
 
 @pytest.fixture(scope="session")
 def visit(browser, address):
-    """``visit("layers/lstm")`` opens a page, once for each size and scheme, and keeps it."""
-    host = urlsplit(address).netloc
+    """``visit("layers/lstm", 390, "dark")``: what that page shows there; each is loaded once."""
+    reader = functools.cache(lambda width, scheme: Reader(browser, address, width, scheme))
+    return functools.cache(lambda page, width=1280, scheme="light": reader(width, scheme).read(page))
 
-    @functools.cache
-    def open_page(page: str, width: int = 1280, scheme: str = "light") -> Visit:
-        tab = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
-        seen = Visit(tab)
-        tab.on("console", lambda message: seen.console.append(message.text) if message.type in ("error", "warning") else None)
-        tab.on("pageerror", lambda error: seen.console.append(str(error)))
-        tab.on("requestfailed", lambda request: seen.failed.append(request.url))
-        tab.on("response", lambda response: seen.failed.append(f"{response.status} {response.url}") if response.status >= 400 else None)
-        tab.on("request", lambda request: seen.foreign.append(request.url)
-               if urlsplit(request.url).scheme in ("http", "https", "ws", "wss") and urlsplit(request.url).netloc != host else None)
-        tab.goto(f"{address}/{page}.html" if "?" not in page else f"{address}/{page}", wait_until="networkidle")
-        return seen
 
-    return open_page
+@pytest.fixture
+def tab(browser, address):
+    """A fresh window, to click in."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light", base_url=address)
+    yield context.new_page()
+    context.close()
