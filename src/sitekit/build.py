@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from myst_nb.core.config import NbParserConfig
+from myst_nb.sphinx_ext import add_global_html_resources
 from myst_parser.config.main import MdParserConfig
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -47,6 +48,9 @@ def _begin(app, config) -> None:
 
 def _run_pages(app) -> None:
     """Run what must be run, before Sphinx reads a page; if any fails, report all that did, and stop."""
+    if app.builder.format == "html":  # MyST-NB brings its style sheet last, so a first build would differ from a second
+        Path(app.outdir, "_static").mkdir(parents=True, exist_ok=True)
+        add_global_html_resources(app, None)
     app.env.find_files(app.config, app.builder)
     markdown = getattr(app.env, "myst_config", MdParserConfig())
     notebooks = getattr(app.env, "mystnb_config", NbParserConfig())
