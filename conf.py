@@ -53,7 +53,7 @@ napoleon_use_ivar = True
 # The look
 html_theme = "sphinx_book_theme"
 html_title = "Unrolled"
-html_favicon = "docs/_static/logo.svg"
+html_favicon = "docs/_static/favicon.svg"
 html_static_path = ["docs/_static"]
 html_css_files = ["unrolled.css"]
 html_math_renderer = "mathml"

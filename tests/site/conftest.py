@@ -151,7 +151,7 @@ class Reader:
         self.tab.evaluate("document.fonts.ready.then(() => null)")
         self.seen.facts = self.tab.evaluate(FACTS)
         if self.judge:
-            found = Axe().run(self.tab, context={"include": [["main"]]}, options={"resultTypes": ["violations"]})
+            found = Axe().run(self.tab, context={"include": [["main"]]}, options={"resultTypes": ["violations"], "preload": False})
             self.seen.accessibility = [f"{issue['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
                                        for issue in found.response["violations"] for node in issue["nodes"]]
         return self.seen
