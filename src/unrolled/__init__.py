@@ -13,8 +13,8 @@ from .unroll import unroll
 # Last, since importing the module of the same name would hide the function.
 from .bridge import trace  # isort: skip
 
-# Pictures need Matplotlib, or are not needed at all: these come when they are first asked for.
-_LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams"}
+# What most callers never need comes when it is first asked for.
+_LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams", "load_old_model": "old_models"}
 _SUBMODULES = ("figures", "diagrams", "palette", "fields", "datasets")
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "from_keras", "to_keras", "trace",
     "returns", "count_params", "count_feedforward_params",
     "claim", "ClaimError",
-    "plot", "show", "diagram",
+    "plot", "show", "diagram", "load_old_model",
 ]
 
 
