@@ -15,6 +15,7 @@ OPTIONS = {  # configuration value without "sitekit_" -> its default; what they 
     "workers": 0,
     "seed": 0,
     "cache_dir": ".cache/pages",
+    "root": ".",  # seen from the folder of conf.py
 }
 
 
@@ -30,9 +31,9 @@ def settings_from(config: Mapping[str, Any], confdir: Path):
     """The settings in a ``conf.py``: its ``sitekit_…`` values, or their defaults."""
     from sitekit.execution import Settings
 
-    root = Path(confdir).resolve()
     values = {name: config.get(f"sitekit_{name}", default) for name, default in OPTIONS.items()}
-    return Settings(root=root, **{**values, "cache_dir": root / values["cache_dir"]})
+    root = Path(confdir, values["root"]).resolve()
+    return Settings(**{**values, "root": root, "cache_dir": root / values["cache_dir"]})
 
 
 def setup(app) -> dict[str, Any]:
