@@ -50,9 +50,10 @@ plt.plot(y[0]);
 
 @dataclass(frozen=True)
 class Run:
-    """A command that ran: its seconds, and the most memory that it and its processes held at once."""
+    """A command that ran: its seconds by the clock and of the cores, and the most memory held at once."""
 
     seconds: float
+    cpu: float
     megabytes: float
 
 
@@ -78,7 +79,7 @@ def measure(folder: Path, fill: Callable[[Path], None]) -> str:
     imported = run([sys.executable, "-c", "import ipykernel.kernelapp, matplotlib.pyplot, keras"], ours)
 
     floor = imported.seconds + cells / CORES + builds["Sphinx alone, nothing run"].seconds
-    lines = [f"  {name:32}{made.seconds:8.1f} s {made.megabytes:8.0f} MiB" for name, made in builds.items()]
+    lines = [f"  {name:32}{made.seconds:8.1f} s {made.cpu:8.1f} s of a core {made.megabytes:8.0f} MiB" for name, made in builds.items()]
     lines.append(f"  {'floor':32}{floor:8.1f} s   = one import {imported.seconds:.1f} + cells {cells:.1f} / {CORES} + Sphinx alone")
     cold, unchanged = builds["cold"].seconds, builds["nothing changed"].seconds
     lines += [
@@ -135,17 +136,18 @@ def run(command: list[str], where: Path) -> Run:
     """Run a command to its end, and watch it. What it says is shown if it fails."""
     environment = {name: value for name, value in os.environ.items() if name not in THREADS}
     environment |= {"PYTHONPATH": str(where / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    began = time.perf_counter()
+    began, before = time.perf_counter(), os.times()
     process = subprocess.Popen(command, cwd=where, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     peak = [0]
     watcher = threading.Thread(target=_watch, args=(process, peak))
     watcher.start()
     said, _ = process.communicate()
-    seconds = time.perf_counter() - began
+    seconds, after = time.perf_counter() - began, os.times()
+    cpu = sum(after[2:4]) - sum(before[2:4])  # of all processes below, as each was waited for by its parent
     watcher.join()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{said[-3000:]}")
-    return Run(seconds, peak[0] / 2**20)
+    return Run(seconds, cpu, peak[0] / 2**20)
 
 
 def _watch(process: subprocess.Popen, peak: list[int]) -> None:

@@ -1,10 +1,11 @@
-"""The command line: ``python -m sitekit check PAGE…``, ``html`` and ``live``."""
+"""The command line: ``python -m sitekit check PAGE…``, ``html``, ``live`` and ``bench``."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +23,15 @@ def main(argv: list[str] | None = None) -> int:
     html.add_argument("sphinx", nargs="*", help="options for sphinx-build, after --")
     live = commands.add_parser("live", help="serve the site; build it again and reload the browser when a file is saved")
     live.add_argument("--port", type=int, default=8000)
+    commands.add_parser("bench", help="measure the package and the build (the project's own benchmarks)")
     options = parser.parse_args(argv)
     confdir = options.conf.resolve()
     if options.command == "check":
         return check_pages(options.pages, confdir)
     if options.command == "html":
         return build_site(confdir, options.source, ["-W", "--keep-going", *options.sphinx])
+    if options.command == "bench":
+        return subprocess.call([sys.executable, "-m", "benchmarks", "--build"], cwd=confdir)
     from sitekit.live import serve
 
     return serve(confdir, options.source, options.port)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -16,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import nbformat
@@ -98,14 +98,24 @@ class Settings:
 
 
 def pins(root: Path) -> dict[str, str | None]:
-    """The installed version of each distribution that ``requirements.txt`` names, and what it asks for."""
-    found: dict[str, str | None] = {}
-    requirements = root / "requirements.txt"
-    for line in requirements.read_text("utf-8").splitlines() if requirements.is_file() else ():
-        if match := re.match(r"[A-Za-z0-9][\w.-]*", line):
-            with contextlib.suppress(PackageNotFoundError):
-                found[line.partition("#")[0].strip()] = version(match[0])
-    return found
+    """Each line of ``requirements.txt`` with the version that is installed; all that is installed if there is no such file."""
+    requirements, present = root / "requirements.txt", installed()
+    if not requirements.is_file():
+        return present
+    lines = [line.partition("#")[0].strip() for line in requirements.read_text("utf-8").splitlines()]
+    names = {line: re.match(r"[A-Za-z0-9][\w.-]*", line) for line in lines}
+    return {line: present.get(_normal(name[0])) for line, name in names.items() if name}
+
+
+@functools.cache
+def installed() -> dict[str, str]:
+    """Name -> version of every installed distribution, from its folder's name; to open each would take a while."""
+    folders = [folder for entry in reversed(sys.path) for folder in Path(entry or ".").glob("*.dist-info")]
+    return {_normal(name): number for name, _, number in (folder.stem.rpartition("-") for folder in folders)}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,7 @@ class Result:
     @property
     def digest(self) -> str:
         """Hash of what a reader sees of the results."""
-        return fingerprint(_kept(self))
+        return fingerprint({**_kept(self), "seconds": None})
 
 
 def executed(pages: Sequence[Page], settings: Settings, finished: Callable[[Result], None] = lambda _: None,

@@ -134,7 +134,11 @@ def test_versions_and_settings(project, monkeypatch):
     assert project.ran(page_timeout=31, memory_limit=999, workers=1) == set()
     requirements.write_text("numpy==2\n")
     assert project.ran() == {"a"}
-    monkeypatch.setattr(execution, "version", lambda name: "99")
+    monkeypatch.setattr(execution, "installed", lambda: {"numpy": "99", "other": "1"})
+    assert project.ran() == {"a"}
+    monkeypatch.setattr(execution, "installed", lambda: {"numpy": "99", "other": "2"})
+    assert project.ran() == set()
+    requirements.unlink()
     assert project.ran() == {"a"}
     assert project.ran(env={"X": "1"}) == {"a"}
     assert project.ran(seed=5) == {"a"}
