@@ -212,7 +212,8 @@ def _run_and_exit(request: dict, streams: Sequence[int], parent: int) -> None:
         time.tzset()
         os.chdir(request["cwd"])
         module, _, name = request["target"].partition(":")
-        status = getattr(importlib.import_module(module), name)(**request["arguments"]) or 0
+        returned = getattr(importlib.import_module(module), name)(**request["arguments"])
+        status = returned if isinstance(returned, int) else 0
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         if isinstance(exit_.code, str):
