@@ -128,7 +128,10 @@ class Reader:
     """A browser window of one width and scheme, which reads a page at a time."""
 
     def __init__(self, browser, address: str, width: int, scheme: str) -> None:
-        self.address, self.seen, self.judge = address, Visit(), width > 1000
+        self.address, self.seen = address, Visit()
+        # All rules where it is light; in the dark the colours alone can differ.
+        dark = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
+        self.judge = {"resultTypes": ["violations"], "preload": False, **dark} if width > 1000 else None
         self.tab = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
         self.tab.on("console", self._note_message)
         self.tab.on("pageerror", lambda error: self.seen.console.append(str(error)))
@@ -151,7 +154,7 @@ class Reader:
         self.tab.evaluate("document.fonts.ready.then(() => null)")
         self.seen.facts = self.tab.evaluate(FACTS)
         if self.judge:
-            found = Axe().run(self.tab, context={"include": [["main"]]}, options={"resultTypes": ["violations"], "preload": False})
+            found = Axe().run(self.tab, context={"include": [["main"]]}, options=self.judge)
             self.seen.accessibility = [f"{issue['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
                                        for issue in found.response["violations"] for node in issue["nodes"]]
         return self.seen
