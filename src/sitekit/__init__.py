@@ -38,11 +38,12 @@ def settings_from(config: Mapping[str, Any], confdir: Path):
 
 def setup(app) -> dict[str, Any]:
     """Register the extension with Sphinx."""
-    from sitekit.build import connect
+    from sitekit.build import connect, start_early
 
     app.setup_extension("myst_nb")
     for name, default in OPTIONS.items():
         app.add_config_value(f"sitekit_{name}", default, "", types=(type(default), list, float))
     app.add_config_value("sitekit_publish", "", "")  # folder to replace with the finished site; our lines show under -q
+    app.sitekit_early = start_early(app)
     connect(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

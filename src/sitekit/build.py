@@ -7,6 +7,7 @@ import functools
 import os
 from pathlib import Path
 
+from jinja2 import FileSystemBytecodeCache
 from myst_nb.core.config import NbParserConfig
 from myst_nb.sphinx_ext import add_global_html_resources
 from myst_parser.config.main import MdParserConfig
@@ -14,7 +15,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from sitekit import OPTIONS, pages, settings_from
-from sitekit.execution import executed
+from sitekit.execution import SERVER, Settings, executed, warm_server
 from sitekit.forkserver import AVAILABLE
 from sitekit.progress import Progress
 from sitekit.replace import lock, replace_folder
@@ -34,6 +35,19 @@ def connect(app) -> None:
     app.connect("env-merge-info", _merge)
     app.connect("doctree-read", _remember)
     app.connect("build-finished", _end, priority=1000)
+
+
+def start_early(app) -> contextlib.ExitStack:
+    """With an empty cache the warm process will be needed: have it import while Sphinx sets itself up."""
+    early, settings = contextlib.ExitStack(), _settings(app)
+    if AVAILABLE and SERVER not in os.environ and not any(settings.cache_dir.glob("*/*.json")):
+        os.environ[SERVER] = f"{settings.key()} {early.enter_context(warm_server(settings))}"
+        early.callback(os.environ.pop, SERVER)
+    return early
+
+
+def _settings(app) -> Settings:
+    return settings_from({f"sitekit_{name}": app.config[f"sitekit_{name}"] for name in OPTIONS}, app.confdir)
 
 
 def _begin(app, config) -> None:
@@ -59,7 +73,7 @@ def _run_pages(app) -> None:
         for docname in sorted(app.env.found_docs)
         if (page := pages.read(Path(app.env.doc2path(docname)), docname, markdown, notebooks))
     ]
-    settings = settings_from({f"sitekit_{name}": app.config[f"sitekit_{name}"] for name in OPTIONS}, app.confdir)
+    settings = _settings(app)
     if not AVAILABLE:
         log.info("no forking on this system: each page starts its own Python")
     app.sitekit_say = functools.partial(print, flush=True) if app.config.sitekit_publish else log.info
@@ -68,6 +82,7 @@ def _run_pages(app) -> None:
         app.sitekit_results = executed(found, settings, app.sitekit_progress.finished, app.sitekit_progress.started)
     finally:
         app.sitekit_progress.close()
+        app.sitekit_early.close()
     failures = [failure for result in app.sitekit_results.values() for failure in result.failures]
     if failures:
         app.sitekit_lock.close()
@@ -76,6 +91,10 @@ def _run_pages(app) -> None:
         raise SystemExit("\n\n".join(["", *map(str, failures), summary]))
     app.sitekit_pages = {docname: result.notebook for docname, result in app.sitekit_results.items()}
     Path(app.doctreedir, UNFINISHED).touch()
+    if environment := getattr(getattr(app.builder, "templates", None), "environment", None):  # keep compiled templates, as Jinja offers
+        compiled = settings.cache_dir / "templates"
+        compiled.mkdir(parents=True, exist_ok=True)
+        environment.bytecode_cache = FileSystemBytecodeCache(str(compiled))
 
 
 def _read_with(env: BuildEnvironment) -> dict[str, str]:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import platform
+import queue
 import re
 import signal
 import site
@@ -205,7 +206,6 @@ async def _run_all(pages, settings: Settings, cache: Cache, keys: Mapping[str, s
         finished(result)
         return result
 
-    (settings.cache_dir / "home").mkdir(parents=True, exist_ok=True)
     with warm_server(settings) as server:
         return await asyncio.gather(*(run_one(page, server) for page in pages))
 
@@ -213,6 +213,7 @@ async def _run_all(pages, settings: Settings, cache: Cache, keys: Mapping[str, s
 @contextlib.contextmanager
 def warm_server(settings: Settings):
     """The address of a fork server for pages: the one that the environment names, or one for the time of the block."""
+    (settings.cache_dir / "home").mkdir(parents=True, exist_ok=True)
     key, _, address = os.environ.get(SERVER, "").partition(" ")
     if not AVAILABLE:
         yield None
@@ -229,17 +230,17 @@ async def run(page: Page, settings: Settings, server: str | None, scratch: Path)
         scratch, server=server, cwd=page.path.parent, env=_page_environment(settings, scratch),
         arguments={"preload": list(settings.preload), "memory_limit": settings.memory_limit, "seed": settings.seed},
     )
-    client = NotebookClient(nbformat.from_dict(page.notebook), km=manager, log=QUIET, startup_timeout=STARTUP)
+    client = NotebookClient(nbformat.from_dict(page.notebook), km=manager, log=QUIET)
     result, cells = Result(page, client.nb), []
     try:
         await client.async_start_new_kernel()
-        await client.async_start_new_kernel_client()
+        await asyncio.wait_for(_connect(client, manager), STARTUP)
         cells.append(asyncio.ensure_future(_run_cells(client, result, settings, scratch)))
         # Not asyncio.wait_for: nbclient takes being cancelled for the kernel's death.
         if not (await asyncio.wait(cells, timeout=settings.page_timeout))[0]:
             raise PageTimeout(f"the page has not finished after {settings.page_timeout:g} s, and was stopped")
         cells[0].result()
-    except (DeadKernelError, PageTimeout, RuntimeError, OSError) as error:
+    except (DeadKernelError, PageTimeout, asyncio.TimeoutError, RuntimeError, OSError) as error:
         _fail(result, result.running, *await _last_words(manager, error, scratch / "stderr"))
     finally:
         for task in cells:
@@ -249,9 +250,30 @@ async def run(page: Page, settings: Settings, server: str | None, scratch: Path)
     return result
 
 
-async def _run_cells(client: NotebookClient, result: Result, settings: Settings, scratch: Path) -> None:
-    reply = await client.async_wait_for_reply(client.kc.kernel_info())
+async def _connect(client: NotebookClient, manager) -> None:
+    """Connect to the kernel as soon as it answers on both of the channels that are used.
+
+    jupyter_client's own ``wait_for_ready`` ends with a fixed wait, half as long as a small page takes to run.
+    """
+    sockets = [Path(f"{manager.ip}-{manager.ports[0]}")] if manager.transport == "ipc" else []
+    while not all(socket.exists() for socket in sockets):  # connecting too early would be tried again after 0.1 s
+        if await manager.is_alive() is False:
+            raise DeadKernelError("the page's process ended before it could run a cell")
+        await asyncio.sleep(0.005)
+    client.kc = manager.client()
+    client.kc.allow_stdin = False
+    client.kc.start_channels()
+    while True:
+        asked = client.kc.kernel_info()
+        reply = await client.async_wait_for_reply(asked)
+        with contextlib.suppress(queue.Empty):  # no word of it on the channel for outputs: not connected yet
+            while (await client.kc.iopub_channel.get_msg(timeout=0.03))["parent_header"].get("msg_id") != asked:
+                pass
+            break
     client.nb.metadata["language_info"] = reply["content"]["language_info"]
+
+
+async def _run_cells(client: NotebookClient, result: Result, settings: Settings, scratch: Path) -> None:
     began = time.perf_counter()
     client.timeout = settings.cell_timeout
     streams = {name: Unread(scratch / name) for name in ("stdout", "stderr")}

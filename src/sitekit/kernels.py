@@ -20,7 +20,10 @@ from jupyter_client.provisioning import LocalProvisioner
 from sitekit.forkserver import Forked, import_all
 from sitekit.recorder import install_from_environment
 
-PRELOAD = ("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython", "matplotlib_inline.backend_inline", "sitekit.kernels")
+PRELOAD = (
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "IPython", "matplotlib_inline.backend_inline",
+    "sitekit.kernels",
+)
 
 
 class PageProvisioner(LocalProvisioner):

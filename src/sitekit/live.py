@@ -64,7 +64,7 @@ def serve(confdir: Path, source: str, port: int) -> int:
 
     config = read_configuration(confdir)
     settings = settings_from(config, confdir)
-    (settings.cache_dir / "home").mkdir(parents=True, exist_ok=True)
+    (settings.cache_dir / "home").mkdir(parents=True, exist_ok=True)  # Matplotlib and Keras look there when imported
     extensions = [name for name in config.get("extensions", ()) if not name.startswith("sitekit")]
     with (
         ForkServer([*PRELOAD, *settings.preload], settings.environment()) as pages,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from myst_nb.core.read import create_nb_reader, read_myst_markdown_notebook
 from myst_nb.sphinx_ import Parser
 from myst_parser.config.main import MdParserConfig
 from nbformat import NotebookNode
+from nbformat.v4 import nbbase
 
 CLAIM = "application/vnd.unrolled.claim+json"
 RUN_TAGS = ("raises-exception", "allow-stderr", "skip-execution")  # all other metadata is about looks
@@ -51,7 +54,8 @@ def code_of(notebook: NotebookNode) -> list[tuple[str, list[str]]]:
     ]
 
 
-def read(path: Path, docname: str, markdown: MdParserConfig | None = None, notebooks: NbParserConfig | None = None) -> Page | None:
+def read(path: Path, docname: str, markdown: MdParserConfig | None = None,
+         notebooks: NbParserConfig | None = None) -> Page | None:
     """Read a page; None if it holds no code to run.
 
     Parameters
@@ -67,11 +71,13 @@ def read(path: Path, docname: str, markdown: MdParserConfig | None = None, noteb
     reader = create_nb_reader(str(path), markdown or MdParserConfig(), notebooks or NbParserConfig(), text)
     if reader is None:
         return None
-    notebook = reader.read(text)
+    with _unvalidated():
+        notebook = reader.read(text)
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index}"  # a random one would make every build differ
     runs = notebook.metadata.get("mystnb", {}).get("execution_mode") != "off"
-    return Page(docname, path, notebook, text) if runs and any(cell.source.strip() for cell in notebook.cells if cell.cell_type == "code") else None
+    page = Page(docname, path, notebook, text)
+    return page if runs and any(source.strip() for source, _ in page.code) else None
 
 
 def with_outputs(text: str, executed: NotebookNode, path: str, config: MdParserConfig | None = None) -> NotebookNode:
@@ -91,7 +97,8 @@ def with_outputs(text: str, executed: NotebookNode, path: str, config: MdParserC
     if not path.endswith(".md"):
         notebook = nbformat.from_dict(executed)
     else:
-        notebook = read_myst_markdown_notebook(text, config, add_source_map=True, path=path)
+        with _unvalidated():
+            notebook = read_myst_markdown_notebook(text, config, add_source_map=True, path=path)
     if code_of(notebook) != code_of(executed):
         raise SystemExit(f"{path} changed while it was being built; build it again")
     outputs = iter([cell for cell in executed.cells if cell.cell_type == "code"])
@@ -104,6 +111,16 @@ def with_outputs(text: str, executed: NotebookNode, path: str, config: MdParserC
         if key in executed.metadata:
             notebook.metadata[key] = executed.metadata[key]
     return notebook
+
+
+@contextlib.contextmanager
+def _unvalidated() -> Iterator[None]:
+    """Have nbformat make cells without checking each against its schema, which is three quarters of reading a page."""
+    check, nbbase.validate = nbbase.validate, lambda node, ref=None: None
+    try:
+        yield
+    finally:
+        nbbase.validate = check
 
 
 def _shown(output: NotebookNode) -> NotebookNode:
