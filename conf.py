@@ -28,7 +28,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "notfound.extension",
     "sphinxext.opengraph",
-    "sphinx_sitemap",
+    "sitekit.sitemap",  # with sphinx_sitemap
 ]
 
 # The pages
@@ -74,6 +74,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 # Neighbours of the pages
 sitemap_url_scheme = "{link}"
+sitemap_excludes = ["404.html", "search.html", "genindex.html", "py-modindex.html", "_modules/*"]
 ogp_site_url = html_baseurl
 ogp_site_name = "Unrolled"
 ogp_use_first_image = False

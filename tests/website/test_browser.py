@@ -83,11 +83,12 @@ def test_the_switch_changes_the_ground_and_the_colours_of_formulas(tab):
     tab.goto("/reference/glossary.html")
     look = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('math [style*=--ur-]')).color]"
     looks = {}
-    for _ in range(3):
-        looks[tab.evaluate("document.documentElement.dataset.theme")] = tab.evaluate(look)
-        tab.locator(".theme-switch-button:visible").first.click()
+    for scheme in ("dark", "light"):
+        tab.locator(".theme-switch-button:visible").click()
+        tab.locator(f".theme-change-button[data-mode={scheme}]:visible").click()
         tab.wait_for_timeout(400)  # colours fade
-    assert looks.keys() == {"light", "dark"}
+        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+        looks[scheme] = tab.evaluate(look)
     assert all(light != dark for light, dark in zip(looks["light"], looks["dark"], strict=True))
 
 
