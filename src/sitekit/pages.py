@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,10 +125,10 @@ def _unvalidated() -> Iterator[None]:
 
 
 def _shown(output: NotebookNode) -> NotebookNode:
-    """The output without what is meant for tools only, which MyST-NB would warn that it cannot show."""
-    if CLAIM not in output.get("data", {}):
-        return output
-    return NotebookNode({**output, "data": {mime: data for mime, data in output.data.items() if mime != CLAIM}})
+    """A copy, as MyST-NB merges streams in place, without what is for tools only, which it would warn it cannot show."""
+    output = copy.deepcopy(output)
+    output.get("data", {}).pop(CLAIM, None)
+    return output
 
 
 def outputs_in(notebook: NotebookNode) -> list[NotebookNode]:

@@ -73,6 +73,15 @@ def test_the_notebook_to_download_has_outputs_also_from_the_cache(project):
         assert [output["text"] for cell in notebook["cells"] for output in cell.get("outputs", ())] == [["VALUE 17\n"]]
 
 
+def test_nothing_changed_reads_nothing_again(project):
+    project.write("conf.py", (project.root / "conf.py").read_text() + "nb_merge_streams = True\n")
+    loud = "import sys\nfor _ in range(3):\n    print('out')\n    print('err', file=sys.stderr)\n    display(1)"
+    project.write("docs/a.md", page(("allow-stderr", loud)))
+    command = ("-m", "sphinx", "-c", ".", "docs", "out")
+    assert "2 added, 0 changed" in project.build(*command).stdout
+    assert "0 added, 0 changed" in project.build(*command).stdout
+
+
 def test_parallel_reading(project):
     project.write("value.txt", "17")
     for number in range(12):
