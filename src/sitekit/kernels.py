@@ -89,7 +89,7 @@ def run_kernel(connection_file: str, preload: Sequence[str], memory_limit: int, 
     app.initialize(["-f", connection_file, *options])
     if "matplotlib.pyplot" in sys.modules:  # imported before there was a shell to tell of figures
         app.shell.enable_matplotlib("inline")
-    _seed(seed)  # last, as setting up draws random numbers too
+    _seed_at_first_cell(app.shell, seed)
     app.start()
 
 
@@ -110,6 +110,15 @@ def _limit_memory(megabytes: int) -> None:
         limit = present * 1024 + megabytes * 2**20
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _seed_at_first_cell(shell, seed: int) -> None:
+    """Seed as late as can be: setting up draws random numbers, and so may answering the first messages."""
+    def first(*_) -> None:
+        shell.events.unregister("pre_run_cell", first)
+        _seed(seed)
+
+    shell.events.register("pre_run_cell", first)
 
 
 def _seed(seed: int) -> None:
