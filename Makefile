@@ -17,7 +17,7 @@ live: $(STAMP)  ## serve the site, rebuild on save, reload the browser
 	$(PYTHON) -m sitekit live
 
 bench: $(STAMP)  ## the time of unroll and of the build
-	$(PYTHON) -m benchmarks $(if $(wildcard benchmarks/build.py),--build) $(ARGS)
+	$(PYTHON) -m benchmarks --build $(ARGS)
 
 clean:  ## remove what was built; the environment stays
 	rm -rf _build

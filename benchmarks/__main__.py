@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
@@ -14,8 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks",
                                      description="The time and memory of unroll, and the time of the build.")
     parser.add_argument("--quick", action="store_true", help="few runs: to see that it works, not to measure")
-    if find_spec("benchmarks.build"):
-        parser.add_argument("--build", action="store_true", help="the time of the site's build, too: this takes minutes")
+    parser.add_argument("--build", action="store_true", help="the time of the site's build, too: this takes minutes")
     parser.add_argument("--threads", type=int, default=2, help="for NumPy's BLAS and for TensorFlow, both (default: 2)")
     options = parser.parse_args()
 
@@ -27,7 +25,7 @@ def main() -> None:
     from . import unroll
 
     unroll.report(threads=options.threads, rounds=3 if options.quick else 25)
-    if getattr(options, "build", False):
+    if options.build:
         from . import build
 
         build.report()

@@ -1,11 +1,10 @@
-"""The command line: ``python -m sitekit check PAGE…``, ``html``, ``live`` and ``bench``."""
+"""The command line: ``python -m sitekit check PAGE…``, ``html`` and ``live``."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,15 +22,12 @@ def main(argv: list[str] | None = None) -> int:
     html.add_argument("sphinx", nargs="*", help="options for sphinx-build, after --")
     live = commands.add_parser("live", help="serve the site; build it again and reload the browser when a file is saved")
     live.add_argument("--port", type=int, default=8000)
-    commands.add_parser("bench", help="measure the package and the build (the project's own benchmarks)")
     options = parser.parse_args(argv)
     confdir = options.conf.resolve()
     if options.command == "check":
         return check_pages(options.pages, confdir)
     if options.command == "html":
         return build_site(confdir, options.source, ["-W", "--keep-going", *options.sphinx])
-    if options.command == "bench":
-        return subprocess.call([sys.executable, "-m", "benchmarks", "--build"], cwd=confdir)
     from sitekit.live import serve
 
     return serve(confdir, options.source, options.port)
@@ -49,9 +45,8 @@ def check_pages(paths: Sequence[Path], confdir: Path) -> int:
     results = executed(found, settings_from(config, confdir), progress.finished, progress.started).values()
     progress.close()
     for result in results:
-        for output in pages.outputs_in(result.notebook):
-            if pages.CLAIM in output.get("data", {}):
-                print("  " + output.data["text/plain"])
+        for claim in pages.claims_in(result.notebook):
+            print("  " + claim["text/plain"])
         for failure in result.failures:
             print(failure)
     print(progress.summary(results))

@@ -152,7 +152,7 @@ class Result:
     @property
     def claims(self) -> int:
         """How many claims the page's outputs show."""
-        return claims_in(self.notebook)
+        return len(claims_in(self.notebook))
 
     @property
     def digest(self) -> str:

@@ -17,9 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sitekit import read_configuration, settings_from
-from sitekit.execution import SERVER
+from sitekit.execution import SERVER, warm_server
 from sitekit.forkserver import AVAILABLE, Forked, ForkServer
-from sitekit.kernels import PRELOAD
 
 SPHINX = ("sphinx.cmd.build", "sphinx.builders.html", "myst_nb", "nbclient", "tqdm")
 SAMPLE = "# Title\n\n## Part\n\nText, $x$.\n\n```python\nprint(1)\n```\n\n```{code-block} ipython3\nprint(1)\n```\n"
@@ -64,13 +63,12 @@ def serve(confdir: Path, source: str, port: int) -> int:
 
     config = read_configuration(confdir)
     settings = settings_from(config, confdir)
-    (settings.cache_dir / "home").mkdir(parents=True, exist_ok=True)  # Matplotlib and Keras look there when imported
     extensions = [name for name in config.get("extensions", ()) if not name.startswith("sitekit")]
     with (
-        ForkServer([*PRELOAD, *settings.preload], settings.environment()) as pages,
+        warm_server(settings) as pages,
         ForkServer([*SPHINX, *extensions, "sitekit.live:warm_up"], os.environ) as sphinx,
     ):
-        rebuild = Rebuild(str(confdir), source, sphinx.address, f"{settings.key()} {pages.address}")
+        rebuild = Rebuild(str(confdir), source, sphinx.address, f"{settings.key()} {pages}")
         rebuild(())
         print(f"serving on http://127.0.0.1:{port}, building again on every save; Ctrl-C ends it", flush=True)
         uvicorn.run(_application(confdir, source, port, rebuild), host="127.0.0.1", port=port, log_level="warning")

@@ -136,9 +136,9 @@ def outputs_in(notebook: NotebookNode) -> list[NotebookNode]:
     return [output for cell in notebook.cells for output in cell.get("outputs", ())]
 
 
-def claims_in(notebook: NotebookNode) -> int:
-    """How many claims the notebook's outputs show."""
-    return sum(CLAIM in output.get("data", {}) for output in outputs_in(notebook))
+def claims_in(notebook: NotebookNode) -> list[NotebookNode]:
+    """The data of each output that shows a claim: text, HTML, and the claim itself under `CLAIM`."""
+    return [output.data for output in outputs_in(notebook) if CLAIM in output.get("data", {})]
 
 
 class ExecutedParser(Parser):

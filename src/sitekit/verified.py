@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -12,7 +11,9 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-MIME = "application/vnd.unrolled.claim+json"
+from sitekit.pages import CLAIM, claims_in
+from sitekit.progress import count
+
 PACKAGES = {"NumPy": ("numpy",), "TensorFlow": ("tensorflow", "tensorflow-cpu"), "Keras": ("keras",)}
 
 
@@ -38,16 +39,13 @@ def claims_of(pages: dict) -> tuple[Claim, ...]:
     return tuple(
         Claim(page=page, **{key: str(bundle.get(key, "")) for key in ("sentence", "check", "measured", "tolerance")})
         for page in sorted(pages)
-        for bundle in _bundles(pages[page])
+        for bundle in map(_bundle, claims_in(pages[page]))
     )
 
 
-def _bundles(notebook) -> Iterator[dict]:
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            bundle = output.get("data", {}).get(MIME)
-            if bundle is not None:
-                yield json.loads(bundle) if isinstance(bundle, str) else bundle
+def _bundle(data) -> dict:
+    """A claim as it was published, or as text, which some tools make of JSON."""
+    return json.loads(data[CLAIM]) if isinstance(data[CLAIM], str) else data[CLAIM]
 
 
 def versions() -> dict[str, str]:
@@ -69,11 +67,7 @@ def counted(claims: tuple[Claim, ...]) -> str:
     '0 claims on 0 pages'
     """
     pages = len({claim.page for claim in claims})
-    return f"{_plural(len(claims), 'claim')} on {_plural(pages, 'page')}"
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{count(len(claims), 'claim')} on {count(pages, 'page')}"
 
 
 class VerifiedDirective(SphinxDirective):

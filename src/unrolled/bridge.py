@@ -177,7 +177,6 @@ def _trace_sequential(model, x, initial_state, mask) -> dict[str, object]:
     for layer in model.layers:
         if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional)):
             traces[layer.name] = trace(layer, x, mask=mask)
-        # compute_mask before the call: a stateful layer's call moves its states on, but not its mask.
         before, mask = mask, layer.compute_mask(x, mask) if layer.supports_masking else None
         x = _call(layer, x, before)
     if not traces:

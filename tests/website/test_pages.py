@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from sitekit.verified import MIME, claims_of
+from sitekit.pages import CLAIM
+from sitekit.verified import claims_of
 
 from .conftest import DOCS, NOTEBOOKS, PAGES
 
@@ -39,7 +40,7 @@ def test_a_page_downloads_as_a_notebook_with_its_outputs(site, page):
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert code and all(cell.execution_count for cell in code)
-    assert any(MIME in output.get("data", {}) for cell in code for output in cell.outputs)
+    assert any(CLAIM in output.get("data", {}) for cell in code for output in cell.outputs)
     html = (site / f"{page}.html").read_text(encoding="utf-8")
     assert f"_sources/{page}.ipynb" in html, "the page links its notebook"
 
