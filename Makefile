@@ -1,10 +1,15 @@
-# html · test · live · bench · clean: each sets up what it needs, once.
+# html · test · test-parity · records · live · bench · clean: each sets up what it needs, once.
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/ready
 
-.PHONY: html test live bench clean
+# A second environment, with PyTorch and JAX, for what is held against them
+PARITY_VENV   := .venv-parity
+PARITY_PYTHON := $(PARITY_VENV)/bin/python
+PARITY_STAMP  := $(PARITY_VENV)/ready
+
+.PHONY: html test test-parity records live bench clean
 .DELETE_ON_ERROR:
 
 html: $(STAMP)  ## build the site
@@ -12,6 +17,13 @@ html: $(STAMP)  ## build the site
 
 test: $(STAMP)  ## every test: the package, the pages, the site in a browser
 	$(PYTHON) -m pytest $(ARGS)
+
+test-parity: $(PARITY_STAMP)  ## the tests against PyTorch and JAX; the pages that use them, held against what is recorded
+	$(PARITY_PYTHON) -m pytest tests_parity $(ARGS)
+	$(PARITY_PYTHON) -m sitekit rerun parity
+
+records: $(PARITY_STAMP)  ## run the pages that use PyTorch and JAX, and record what they give
+	$(PARITY_PYTHON) -m sitekit rerun parity --record
 
 live: $(STAMP)  ## serve the site, rebuild on save, reload the browser
 	$(PYTHON) -m sitekit live
@@ -23,5 +35,9 @@ clean:  ## remove what was built; the environment stays
 	rm -rf _build
 
 $(STAMP): requirements.txt pyproject.toml
-	@sh .ci/setup "$(VENV)"
+	@sh .ci/setup "$(VENV)" requirements.txt
+	@touch $@
+
+$(PARITY_STAMP): requirements-parity.txt requirements.txt pyproject.toml
+	@sh .ci/setup "$(PARITY_VENV)" requirements-parity.txt
 	@touch $@

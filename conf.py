@@ -19,6 +19,7 @@ extensions = [
     "sitekit.palette_css",
     "sitekit.downloads",
     "sitekit.fields_table",
+    "sitekit.recorded",
     "sitekit.verified",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",

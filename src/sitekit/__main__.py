@@ -1,4 +1,4 @@
-"""The command line: ``python -m sitekit check PAGE…``, ``html`` and ``live``."""
+"""The command line: ``python -m sitekit check PAGE…``, ``rerun ENVIRONMENT``, ``html`` and ``live``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="run pages and check their claims, without building the site")
     check.add_argument("pages", nargs="+", type=Path, metavar="PAGE")
+    rerun = commands.add_parser("rerun", help="run the pages of an environment again, and compare with their records")
+    rerun.add_argument("environment", help="its name, as in the pages' front matter")
+    rerun.add_argument("--record", action="store_true", help="write new records where they differ")
     html = commands.add_parser("html", help="build the site into _build/html")
     html.add_argument("sphinx", nargs="*", help="options for sphinx-build, after --")
     live = commands.add_parser("live", help="serve the site; build it again and reload the browser when a file is saved")
@@ -28,6 +31,10 @@ def main(argv: list[str] | None = None) -> int:
         return check_pages(options.pages, confdir)
     if options.command == "html":
         return build_site(confdir, options.source, ["-W", "--keep-going", *options.sphinx])
+    if options.command == "rerun":
+        from sitekit.rerun import rerun as run_again
+
+        return run_again(confdir, options.source, options.environment, options.record)
     from sitekit.live import serve
 
     return serve(confdir, options.source, options.port)

@@ -25,7 +25,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from sitekit import forkserver, kernels, recorder
+from sitekit import forkserver, kernels, records, recorder
 from sitekit.cache import Cache, dependencies, fingerprint
 from sitekit.forkserver import AVAILABLE, ForkServer, own_path
 from sitekit.kernels import kernel_manager
@@ -60,6 +60,8 @@ class Settings:
         Pages at a time.
     seed : int
         What random number generators start from in every page.
+    runs : str
+        The environment whose pages are run here; of the others the records are shown.
     """
 
     root: Path
@@ -71,6 +73,7 @@ class Settings:
     memory_limit: int = 4096
     workers: int = 0
     seed: int = 0
+    runs: str = ""
 
     @property
     def processes(self) -> int:
@@ -146,6 +149,7 @@ class Result:
     notebook: NotebookNode
     seconds: float = 0.0
     from_cache: bool = False
+    record: dict | None = None  # of a page that is not run here
     failures: list[Failure] = field(default_factory=list)
     running: int = 0  # the cell that is, or was last
 
@@ -157,7 +161,8 @@ class Result:
     @property
     def digest(self) -> str:
         """Hash of what a reader sees of the results."""
-        return fingerprint({**_kept(self), "seconds": None})
+        recorded = self.record and {key: self.record[key] for key in ("versions", "date")}
+        return fingerprint({**kept(self), "seconds": None, "recorded": recorded})
 
 
 def executed(pages: Sequence[Page], settings: Settings, finished: Callable[[Result], None] = lambda _: None,
@@ -179,12 +184,15 @@ def executed(pages: Sequence[Page], settings: Settings, finished: Callable[[Resu
     keys = {page.docname: fingerprint([common, os.path.relpath(page.path, settings.root), page.code]) for page in pages}
     results, missing = {}, []
     for page in pages:
-        kept = cache.get(keys[page.docname])
-        if kept is None:
-            missing.append(page)
+        if page.environment != settings.runs:
+            result = _recorded(page)
+        elif found := cache.get(keys[page.docname]):
+            result = _restored(page, found)
         else:
-            results[page.docname] = result = _restored(page, kept)
-            finished(result)
+            missing.append(page)
+            continue
+        results[page.docname] = result
+        finished(result)
     if missing:
         started(len(missing))
         for result in asyncio.run(_run_all(missing, settings, cache, keys, finished)):
@@ -202,7 +210,7 @@ async def _run_all(pages, settings: Settings, cache: Cache, keys: Mapping[str, s
                 result = await run(page, settings, server, Path(scratch))
                 found = dependencies(record.read_text("utf-8") if record.exists() else "", settings.root)
         if not result.failures:
-            cache.put(keys[page.docname], _kept(result), found)
+            cache.put(keys[page.docname], kept(result), found)
         finished(result)
         return result
 
@@ -378,19 +386,32 @@ def _page_environment(settings: Settings, scratch: Path) -> dict[str, str]:
     return {**environment, "PYTHONPATH": os.pathsep.join([hooks, own_path(environment)]), "SITEKIT_RECORD": json.dumps(record)}
 
 
-def _kept(result: Result) -> dict:
+def kept(result: Result) -> dict:
     """What the cache keeps of a result; prose is not in it, so that editing prose runs nothing."""
     cells = [[cell.execution_count, cell.outputs] for cell in result.notebook.cells if cell.cell_type == "code"]
     metadata = {key: result.notebook.metadata[key] for key in ("language_info", "widgets") if key in result.notebook.metadata}
     return {"cells": cells, "metadata": metadata, "seconds": result.seconds}
 
 
-def _restored(page: Page, kept: dict) -> Result:
+def _recorded(page: Page) -> Result:
+    """What a page gave where it could run; a failure if that is not known."""
+    try:
+        record = records.read(page)
+    except ValueError as error:
+        result = Result(page, nbformat.from_dict(page.notebook))
+        _fail(result, page.first, str(error))
+        return result
+    result = _restored(page, record["result"])
+    result.from_cache, result.record = False, record
+    return result
+
+
+def _restored(page: Page, result: dict) -> Result:
     notebook = nbformat.from_dict(page.notebook)
-    ran = iter(kept["cells"])
+    ran = iter(result["cells"])
     for cell in notebook.cells:
         if cell.cell_type == "code":
             count, outputs = next(ran)
             cell.execution_count, cell.outputs = count, nbformat.from_dict(outputs)
-    notebook.metadata.update(nbformat.from_dict(kept["metadata"]))
-    return Result(page, notebook, kept["seconds"], from_cache=True)
+    notebook.metadata.update(nbformat.from_dict(result["metadata"]))
+    return Result(page, notebook, result["seconds"], from_cache=True)

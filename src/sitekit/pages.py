@@ -31,9 +31,19 @@ class Page:
     text: str
 
     @property
+    def environment(self) -> str:
+        """The name of the environment that the page needs, as its front matter says; "" for the site's own."""
+        return self.notebook.metadata.get("sitekit", {}).get("environment", "")
+
+    @property
     def code(self) -> list[tuple[str, list[str]]]:
         """What of the page is executed: each code cell's source, with the tags that bear on running it."""
         return code_of(self.notebook)
+
+    @property
+    def first(self) -> int:
+        """The index of the first code cell, where what is wrong with a page as a whole is told."""
+        return next(index for index, cell in enumerate(self.notebook.cells) if cell.cell_type == "code")
 
     def line(self, index: int, offset: int = 1) -> int:
         """The page's line, from 1, of the line `offset` of the cell `index`."""

@@ -32,7 +32,7 @@ class Progress:
 
     def finished(self, result: Result) -> None:
         """A page has its result."""
-        if result.from_cache:
+        if result.from_cache or result.record:
             return
         verdict = f"{count(len(result.failures), 'failure')}" if result.failures else count(result.claims, "claim")
         line = f"{result.page.docname}: {verdict}, {result.seconds:.1f} s"
@@ -52,10 +52,13 @@ class Progress:
     def summary(self, results: Iterable[Result], where: str = "") -> str:
         """One line on the whole build."""
         results = list(results)
-        ran = sum(not result.from_cache for result in results)
+        recorded = sum(result.record is not None for result in results)
+        ran = sum(not result.from_cache for result in results) - recorded
         claims = sum(result.claims for result in results)
         seconds = time.perf_counter() - self._began
-        parts = [f"{count(ran, 'page')} run", f"{len(results) - ran} from cache", f"{count(claims, 'claim')} checked", f"{seconds:.1f} s"]
+        parts = [f"{count(ran, 'page')} run", f"{len(results) - ran - recorded} from cache", f"{count(claims, 'claim')} checked", f"{seconds:.1f} s"]
+        if recorded:
+            parts.insert(2, f"{recorded} from records")
         return ", ".join(parts) + (f": {where}" if where else "")
 
 

@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from sitekit.pages import CLAIM, claims_in
 from sitekit.progress import count
+from sitekit.records import stack
 
 PACKAGES = {"NumPy": ("numpy",), "TensorFlow": ("tensorflow", "tensorflow-cpu"), "Keras": ("keras",)}
 
@@ -92,6 +93,8 @@ class VerifiedDirective(SphinxDirective):
         )
         heading = nodes.rubric("", "", link, ids=[nodes.make_id(f"claims-{page}")])
         rows = [(claim.sentence, claim.measured, claim.tolerance) for claim in claims]
+        if recorded := self.env.verified_records.get(page):
+            heading += nodes.inline("", f", recorded with {recorded}", classes=["ur-recorded"])
         return [heading, _table(("Sentence", "Measured", "Tolerance"), (52, 30, 18), rows)]
 
 
@@ -130,11 +133,16 @@ def _note_use(env) -> None:
 
 def _collect(app, env, added, changed, removed) -> list[str]:
     """Keep the claims where the directive finds them; have the pages that show them read again if one changed."""
-    before = getattr(env, "verified_claims", None), getattr(env, "verified_versions", None)
-    env.verified_claims = claims_of(getattr(app, "sitekit_pages", {}))
-    env.verified_versions = versions()
-    if before == (env.verified_claims, env.verified_versions):
+    results = getattr(app, "sitekit_results", {}).items()
+    now = {
+        "verified_claims": claims_of(getattr(app, "sitekit_pages", {})),
+        "verified_versions": versions(),
+        "verified_records": {docname: stack(result.record) for docname, result in results if result.record},
+    }
+    if all(getattr(env, name, None) == value for name, value in now.items()):
         return []
+    for name, value in now.items():
+        setattr(env, name, value)
     return [docname for docname, data in env.metadata.items() if "shows_claims" in data and docname not in removed]
 
 
