@@ -1,17 +1,13 @@
-"""Each snippet of the answers page runs as pasted in an empty file: alone, with Keras and NumPy and nothing else.
-
-One process imports Keras and runs no operation; every snippet runs in a child forked from it (TensorFlow does not
-survive a fork after its first operation), in an empty namespace where only Keras and NumPy can be imported by name.
-"""
+"""Each snippet of the answers page runs as pasted in an empty file: alone, in a fresh process, with Keras and NumPy only."""
 
 from __future__ import annotations
 
 import ast
-import json
 import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,36 +15,6 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "answers.md"
 ALLOWED = {"keras", "numpy"}
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-#: Reads {name: source}, and writes {name: error or ""}. The children report by a pipe each.
-RUNNER = """
-import json, os, sys, traceback
-import keras, numpy
-
-def run(name, source, pipe):
-    try:
-        exec(compile(source, name, "exec"), {"__name__": "__main__"})
-        report = ""
-    except BaseException:
-        report = traceback.format_exc()
-    os.write(pipe, report[-4000:].encode())
-    os._exit(0)
-
-reports = {}
-for name, source in json.load(sys.stdin).items():
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        os.dup2(2, 1)  # what a snippet prints is no report
-        run(name, source, writing)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        reports[name] = pipe.read().decode()
-    _, status = os.waitpid(child, 0)
-    reports[name] = reports[name] or ("" if status == 0 else f"ended with status {status}")
-json.dump(reports, sys.stdout)
-"""
-
 
 def snippets_of(text: str) -> dict[str, str]:
     """What a reader can copy, by the question it answers: the code cells whose input is shown."""
@@ -70,14 +36,15 @@ def imported(source: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def run_alone(snippets: dict[str, str], folder: Path) -> dict[str, str]:
-    """The error of each snippet, or "", each run in its own process, in an empty folder."""
+def run_alone(source: str, folder: Path) -> str:
+    """What a Python that has imported nothing says of a file with this source, alone in its folder; "" if it ran."""
+    folder.mkdir()
+    Path(folder, "snippet.py").write_text(source, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-P", "-c", RUNNER], input=json.dumps(snippets), cwd=folder, capture_output=True, text=True, timeout=600,
+        [sys.executable, "snippet.py"], cwd=folder, capture_output=True, text=True, timeout=600,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},  # as a reader has it
     )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout)
+    return done.stderr[-4000:] or f"ended with status {done.returncode}" if done.returncode else ""
 
 
 SNIPPETS = snippets_of(PAGE.read_text(encoding="utf-8"))
@@ -85,11 +52,12 @@ SNIPPETS = snippets_of(PAGE.read_text(encoding="utf-8"))
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory) -> dict[str, str]:
-    """What became of each snippet; among them two that have to fail, so that a deaf runner is noticed."""
-    if not hasattr(os, "fork"):
-        pytest.skip("this system has no fork")
-    controls = {"control: false": "assert 1 == 2", "control: name of another": "np.zeros(3)"}
-    return run_alone({**SNIPPETS, **controls}, tmp_path_factory.mktemp("empty"))
+    """What became of each snippet, two at a time; among them two that have to fail, so that a deaf runner is noticed."""
+    snippets = {**SNIPPETS, "control: false": "assert 1 == 2", "control: name of another": "np.zeros(3)"}
+    folder = tmp_path_factory.mktemp("alone")
+    with ThreadPoolExecutor(2) as pool:
+        said = pool.map(run_alone, snippets.values(), (folder / str(number) for number in range(len(snippets))))
+        return dict(zip(snippets, said))
 
 
 def test_there_are_twenty_odd_questions():
