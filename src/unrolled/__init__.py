@@ -14,7 +14,8 @@ from .unroll import unroll
 from .bridge import trace  # isort: skip
 
 # What most callers never need comes when it is first asked for.
-_LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams", "load_old_model": "old_models"}
+_LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams", "load_old_model": "old_models",
+         "backpropagate": "gradients"}
 _SUBMODULES = ("figures", "diagrams", "palette", "fields", "datasets")
 
 __all__ = [
@@ -22,7 +23,7 @@ __all__ = [
     "from_keras", "to_keras", "trace",
     "returns", "count_params", "count_feedforward_params",
     "claim", "ClaimError",
-    "plot", "show", "diagram", "load_old_model",
+    "plot", "show", "diagram", "load_old_model", "backpropagate",
 ]
 
 

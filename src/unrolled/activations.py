@@ -115,3 +115,41 @@ def activation(name: str) -> Callable[[Array], Array]:
             f"there are {', '.join(sorted(ACTIVATIONS))}"
         )
     return ACTIVATIONS[name]
+
+
+#: The slope of each activation, from what goes in (a) and what comes out (y); at a kink, one of the two.
+_DERIVATIVES: dict[str, Callable[[Array, Array], Array]] = {
+    "linear": lambda a, y: np.ones_like(a),
+    "tanh": lambda a, y: 1 - y * y,
+    "sigmoid": lambda a, y: y * (1 - y),
+    "hard_sigmoid": lambda a, y: _between(a, -3, 3) / 6,
+    "relu": lambda a, y: _between(a, 0, np.inf),
+    "relu6": lambda a, y: _between(a, 0, 6),
+    "leaky_relu": lambda a, y: np.where(a > 0, 1, 0.2).astype(a.dtype),
+    "elu": lambda a, y: np.where(a > 0, 1, y + 1),
+    "selu": lambda a, y: np.where(a > 0, 1.0507009873554805, y + 1.0507009873554805 * 1.6732632423543772),
+    "softplus": lambda a, y: sigmoid(a),
+    "softsign": lambda a, y: (1 - np.abs(y)) ** 2,
+    "silu": lambda a, y: y + sigmoid(a) * (1 - y),
+    "hard_silu": lambda a, y: hard_sigmoid(a) + a * _between(a, -3, 3) / 6,
+    "hard_tanh": lambda a, y: _between(a, -1, 1),
+    "exponential": lambda a, y: y,
+    "log_sigmoid": lambda a, y: 1 - np.exp(y),
+}
+_DERIVATIVES["swish"] = _DERIVATIVES["silu"]
+
+
+def _between(a: Array, low: float, high: float) -> Array:
+    return ((a > low) & (a < high)).astype(a.dtype)
+
+
+def derivative(name: str) -> Callable[[Array, Array], Array]:
+    """The derivative of a Keras activation, as a function of what went in and what came out.
+
+    Raises
+    ------
+    ValueError
+        As :func:`activation`.
+    """
+    activation(name)
+    return _DERIVATIVES[name]

@@ -42,12 +42,15 @@ class Trace:
         True where a step counts, in the same order.
     time : array of int, shape (timesteps,)
         Which timestep of the input each step was.
+    zero_output_for_mask : bool
+        Whether ``output`` is zero at masked steps.
     """
 
     weights: Cell
     x: Array
     mask: Array | None
     time: Array
+    zero_output_for_mask: bool
     hidden: Array
     output: Array
     initial_hidden: Array

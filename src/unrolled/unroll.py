@@ -70,7 +70,7 @@ def unroll(cell: Cell, x, initial_state=None, mask=None, *, go_backwards: bool =
                 for name, a in arrays.items()}
     trace = {"SimpleRNN": SimpleRNNTrace, "LSTM": LSTMTrace, "GRU": GRUTrace}[cell.kind]
     views = {name: _frozen(a) for name, a in (by_batch | {"x": x, "mask": mask, "time": time}).items()}
-    return trace(weights=cell, **views)
+    return trace(weights=cell, zero_output_for_mask=zero_output_for_mask, **views)
 
 
 def _project(cell: Cell, x: Array) -> Array:

@@ -89,7 +89,7 @@ def test_every_field_follows_from_its_named_inputs(trace):
     expected = ANEW[trace.kind](trace) | {"output": trace.hidden, "final_hidden": last, "final_output": last}
     for name, value in expected.items():
         np.testing.assert_allclose(getattr(trace, name), value, rtol=0, atol=1e-13, err_msg=name)
-    settings = {"weights", "x", "mask", "time", "initial_hidden", "initial_cell", "kind", "fields"}
+    settings = {"weights", "x", "mask", "time", "zero_output_for_mask", "initial_hidden", "initial_cell", "kind", "fields"}
     assert _names(trace) - settings == set(expected)
 
 
