@@ -1,0 +1,32 @@
+"""Recipes as a reader uses them: one file, copied alone into an empty folder, run by a Python of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
+
+
+class Alone:
+    """An empty folder with nothing in it but the recipe."""
+
+    def __init__(self, folder: Path, recipe: str):
+        self.folder, self.recipe = folder, recipe
+        shutil.copy(RECIPES / recipe, folder)
+
+    def python(self, *arguments, **options) -> subprocess.CompletedProcess:
+        """Run Python in the folder; this project is not on its path."""
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
+        return subprocess.run([sys.executable, *map(str, arguments)], cwd=self.folder, env=environment, text=True,
+                              capture_output=True, timeout=300, **options)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """``alone("keras_to_c.py")``: that recipe in an empty folder."""
+    return lambda recipe: Alone(tmp_path_factory.mktemp(Path(recipe).stem), recipe)
