@@ -10,8 +10,9 @@ from .claims import ClaimError, claim
 from .contract import count_feedforward_params, count_params, returns
 from .trace import Trace
 from .unroll import unroll
-# Last, since importing the module of the same name would hide the function.
+# Last, since importing the modules of the same names would hide the functions.
 from .bridge import trace  # isort: skip
+from .atlas import atlas  # isort: skip
 
 # What most callers never need comes when it is first asked for.
 _LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams", "load_old_model": "old_models",
@@ -23,7 +24,7 @@ __all__ = [
     "from_keras", "to_keras", "trace",
     "returns", "count_params", "count_feedforward_params",
     "claim", "ClaimError",
-    "plot", "show", "diagram", "load_old_model", "backpropagate",
+    "plot", "show", "diagram", "atlas", "load_old_model", "backpropagate",
 ]
 
 
