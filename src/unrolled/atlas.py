@@ -133,7 +133,7 @@ def _parts(cell: Cell, weight: str, values: np.ndarray, gate: Field, columns: sl
 
 # The picture
 
-_LEFT, _WIDTH, _GAP = 132, 700, 8
+_LEFT, _WIDTH, _GAP = 150, 720, 8
 
 
 def _picture(cell: Cell, gates: list[Field]) -> SVG:
@@ -143,7 +143,7 @@ def _picture(cell: Cell, gates: list[Field]) -> SVG:
     block = max(100.0, min((_WIDTH - _LEFT) / cell.blocks - _GAP, 34.0 * cell.units))
     side = block / cell.units
     heights = {name: _height(values, side) for name, values in weights.items()}
-    d = Drawing(_LEFT + cell.blocks * (block + _GAP), 62 + sum(height + 40 for height in heights.values()))
+    d = Drawing(max(340, _LEFT + cell.blocks * (block + _GAP)), 62 + sum(height + 40 for height in heights.values()))
     _heads(d, cell, gates, block)
     top = 66
     for name, values in weights.items():
