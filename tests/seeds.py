@@ -1,4 +1,6 @@
-"""Train every task recipe with ten seeds that no page uses, and record how each did: ``python tests/seeds.py``.
+"""Train every task recipe with ten seeds that no page uses, and record how each did.
+
+``python tests/seeds.py``, or ``python tests/seeds.py spam poetry`` for those alone.
 
 A page trains its recipe with seed 0 and claims a bound. This shows that the bound is no luck of that seed.
 A recipe of ``docs/recipes`` takes part when it defines
@@ -78,7 +80,7 @@ def table(records: dict[str, dict]) -> list[str]:
 
 def train(path: Path) -> dict:
     """Train a recipe with each seed."""
-    recipe, seeds, baseline = load(path), {}, None
+    trained, recipe, seeds = digest(path), load(path), {}
     for side, _ in recipe.BOUND.values():
         if side not in ("at least", "at most"):
             raise ValueError(f"BOUND of {path.name} says {side!r}, but 'at least' or 'at most' was expected")
@@ -88,18 +90,26 @@ def train(path: Path) -> dict:
         baseline = float(result["baseline"])
         print(f"{path.name} seed {seed}: {seeds[str(seed)]}", flush=True)
     versions = {name: version(name) for name in ("keras", "numpy")} | {"python": platform.python_version()}
-    return {"sha256": digest(path), "date": datetime.date.today().isoformat(), "versions": versions,
+    return {"sha256": trained, "date": datetime.date.today().isoformat(), "versions": versions,
             "bound": {name: list(bound) for name, bound in recipe.BOUND.items()},
             "baseline": baseline, "seeds": seeds}
 
 
-def main() -> int:
-    """Train what changed, write the record after each recipe, print the table."""
-    records = {name: record for name, record in read().items() if (RECIPES / name) in tasks()}
-    for path in tasks():
-        if records.get(path.name, {}).get("sha256") != digest(path):
-            records[path.name] = train(path)
+def main(names: list[str]) -> int:
+    """Train what changed, of the recipes named or of all; write the record after each, print the table."""
+    there = tasks()
+    unknown = sorted({Path(name).stem for name in names} - {path.stem for path in there})
+    if unknown:
+        print(f"no task recipe {', '.join(unknown)}; there are {', '.join(path.stem for path in there)}", file=sys.stderr)
+        return 2
+    chosen = {Path(name).stem for name in names} or {path.stem for path in there}
+    for path in there:
+        if path.stem in chosen and read().get(path.name, {}).get("sha256") != digest(path):
+            record = train(path)
+            # Read anew: another run may have recorded another recipe meanwhile.
+            records = {name: old for name, old in read().items() if RECIPES / name in there} | {path.name: record}
             RECORD.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", "utf-8")
+    records = read()
     print("\n".join(table(records)))
     missed = [f"{name}: {miss}" for name, record in records.items() for miss in misses(record)]
     print("\n".join(missed))
@@ -107,4 +117,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,6 @@
 """Recipes as a reader uses them: one file, copied alone into an empty folder, run by a Python of its own."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,6 +10,18 @@ from pathlib import Path
 import pytest
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
+
+# tests/seeds.py is a script, on no path
+_specification = importlib.util.spec_from_file_location("seeds", Path(__file__).parents[1] / "seeds.py")
+seeds = importlib.util.module_from_spec(_specification)
+_specification.loader.exec_module(seeds)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show how the task recipes did with the recorded seeds."""
+    if records := seeds.read():
+        terminalreporter.section("ten seeds that no page uses")
+        terminalreporter.write_line("\n".join(seeds.table(records)))
 
 
 class Alone:
