@@ -16,7 +16,7 @@ from .atlas import atlas  # isort: skip
 
 # What most callers never need comes when it is first asked for.
 _LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams", "load_old_model": "old_models",
-         "backpropagate": "gradients"}
+         "backpropagate": "gradients", "explain_kernel": "kernels"}
 _SUBMODULES = ("figures", "diagrams", "palette", "fields", "datasets")
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "from_keras", "to_keras", "trace",
     "returns", "count_params", "count_feedforward_params",
     "claim", "ClaimError",
-    "plot", "show", "diagram", "atlas", "load_old_model", "backpropagate",
+    "plot", "show", "diagram", "atlas", "load_old_model", "backpropagate", "explain_kernel",
 ]
 
 
