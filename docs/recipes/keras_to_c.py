@@ -93,10 +93,10 @@ static void $name(int T, int D, int U, $arguments, int backward,
                  const real *x, real *out, int stride)
 {
     real *h = matrix(1, U)$declared;
-    real *a = matrix(1, $blocks * U), *r = matrix(1, $blocks * U);
+    real *a = matrix(1, $columns), *r = matrix(1, $columns);
     for (int n = 0; n < T; n++) {
         int t = backward ? T - 1 - n : n;
-        row(D, $blocks * U, x + t * D, W, b, a);      /* a = x W + b */
+        row(D, $columns, x + t * D, W, b, a);  /* a = x W + b */
 $step
         memcpy(out + t * stride, h, (size_t)U * sizeof *h);
     }
@@ -106,11 +106,11 @@ $step
 
 STEPS = {
     "simple_rnn": """\
-        row(U, U, h, R, NULL, r);                /* r = h U */
+        row(U, U, h, R, NULL, r);  /* r = h U */
         for (int u = 0; u < U; u++)
             h[u] = phi(a[u] + r[u]);""",
     "lstm": """\
-        row(U, 4 * U, h, R, NULL, r);            /* r = h U */
+        row(U, 4 * U, h, R, NULL, r);  /* r = h U */
         for (int u = 0; u < U; u++) {
             real i = sigma(a[u] + r[u]);
             real f = sigma(a[U + u] + r[U + u]);
@@ -120,7 +120,7 @@ STEPS = {
             h[u] = o * phi(c[u]);
         }""",
     "gru": """\
-        row(U, 3 * U, h, R, b + 3 * U, r);       /* r = h U + b' */
+        row(U, 3 * U, h, R, b + 3 * U, r);  /* r = h U + b' */
         for (int u = 0; u < U; u++) {
             real z = sigma(a[u] + r[u]);
             real reset = sigma(a[U + u] + r[U + u]);
@@ -128,9 +128,9 @@ STEPS = {
             h[u] = z * h[u] + (1 - z) * candidate;
         }""",
     "gru_reset_before": """\
-        row(U, 3 * U, h, R, NULL, r);            /* r = h U, for the two gates */
+        row(U, 3 * U, h, R, NULL, r);  /* r = h U, for the two gates */
         for (int u = 0; u < U; u++)
-            g[u] = sigma(a[U + u] + r[U + u]) * h[u];     /* reset, then the product */
+            g[u] = sigma(a[U + u] + r[U + u]) * h[u];  /* reset, then the product */
         row(U, 3 * U, g, R, NULL, s);
         for (int u = 0; u < U; u++) {
             real z = sigma(a[u] + r[u]);
@@ -315,7 +315,7 @@ class Program:
 
     def text(self, name, file):
         """The whole file."""
-        loops = [fill(LOOP, name=key, title=kind, blocks=blocks, arguments=arguments, step=STEPS[key],
+        loops = [fill(LOOP, name=key, title=kind, columns="U" if blocks == 1 else f"{blocks} * U", arguments=arguments, step=STEPS[key],
                       declared="".join(f", *{n} = matrix(1, {size})" for n, size in further.items()),
                       freed="".join(f", free({n})" for n in further))
                  for key, (kind, blocks, arguments, further) in self.loops.items()]

@@ -55,13 +55,13 @@ def test_what_is_no_size_is_said_and_not_counted(page, name, value, message):
 
 
 def test_it_works_by_keyboard_and_every_field_has_a_name(page):
-    select = page.get_by_label("layer", exact=True)
+    select = page.locator(FORM).get_by_label("layer")
     select.focus()
     page.keyboard.press("ArrowDown")
     assert select.input_value() == "LSTM"
     for label in ("features D", "units M", "Dense classes K"):
         page.keyboard.press("Tab")
-        field = page.get_by_label(label)
+        field = page.locator(FORM).get_by_label(label)
         assert field.evaluate("field => field === document.activeElement")
         field.press("ArrowUp")
     assert _rows(page)["together"] == ur.count_params("LSTM", features=11, units=16, classes=4).total
