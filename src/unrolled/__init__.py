@@ -17,7 +17,7 @@ from .atlas import atlas  # isort: skip
 # What most callers never need comes when it is first asked for.
 _LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams", "load_old_model": "old_models",
          "backpropagate": "gradients", "explain_kernel": "kernels"}
-_SUBMODULES = ("figures", "diagrams", "palette", "fields", "datasets")
+_SUBMODULES = ("layouts", "figures", "diagrams", "palette", "fields", "datasets")
 
 __all__ = [
     "GRUCell", "LSTMCell", "SimpleRNNCell", "Trace", "unroll",
