@@ -84,17 +84,26 @@ def test_a_wrong_call_from_a_shell(alone, arguments, message):
 
 @pytest.mark.parametrize("temperature", [0, 0.5, 2])
 def test_by_hand_and_stateful_write_the_same(recipe, model, temperature):
-    keeping = recipe.stateful(model)
+    step, keeping = recipe.one_step(model), recipe.stateful(model)
     for seed in (1, 2):
-        by_hand = recipe.write(model, "abcde", "ace", 60, temperature, seed)
+        by_hand = recipe.write(step, "abcde", "ace", 60, temperature, seed)
         assert len(by_hand) == 60
         assert recipe.write_stateful(keeping, "abcde", "ace", 60, temperature, seed) == by_hand
 
 
+def test_step_by_step_equals_one_pass(recipe, model):
+    codes = np.array([[0, 3, 1, 4, 4, 2]])
+    whole, step, state = np.asarray(model(codes)), recipe.one_step(model), np.zeros((1, recipe.UNITS), "float32")
+    for t in range(codes.shape[1]):
+        scores, state = step.predict_on_batch([codes[:, t:t + 1], state])
+        np.testing.assert_allclose(scores[:, 0], whole[:, t], atol=1e-6)
+
+
 def test_it_stops(recipe, model):
-    stopped = recipe.write(model, "abcde", "a", 200, temperature=1, seed=1, stop="b")
+    step = recipe.one_step(model)
+    stopped = recipe.write(step, "abcde", "a", 200, temperature=1, seed=1, stop="b")
     assert stopped.endswith("b") and stopped.count("b") == 1
-    assert recipe.write(model, "abcde", "a", 200, temperature=1, seed=1).startswith(stopped)
+    assert recipe.write(step, "abcde", "a", 200, temperature=1, seed=1).startswith(stopped)
 
 
 def test_a_colder_draw_is_a_likelier_one(recipe):
