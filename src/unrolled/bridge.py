@@ -12,13 +12,20 @@ from .unroll import unroll
 _CELLS = {"SimpleRNNCell": SimpleRNNCell, "LSTMCell": LSTMCell, "GRUCell": GRUCell}
 
 
-def from_keras(layer) -> Cell:
+def from_keras(layer) -> Cell | tuple[Cell, Cell]:
     """The cell of a built Keras layer: its weights, its activations, its dialect.
 
     Parameters
     ----------
-    layer : keras.layers.SimpleRNN, LSTM, GRU, or RNN around one of their cells
+    layer : keras.layers.SimpleRNN, LSTM, GRU, RNN around one of their cells, or Bidirectional around one of these
         A layer that has weights; one inside a trained model will do.
+
+    Returns
+    -------
+    Cell
+        For a layer of one direction.
+    tuple of Cell
+        For a Bidirectional: the cell of the forward half, then of the backward half.
 
     Raises
     ------
@@ -27,6 +34,10 @@ def from_keras(layer) -> Cell:
     ValueError
         If it is not built yet, or computes in a dtype or with an activation that is not written out here.
     """
+    import keras
+
+    if isinstance(layer, keras.layers.Bidirectional):
+        return from_keras(layer.forward_layer), from_keras(layer.backward_layer)
     return _cell_of(_keras_cell(layer), layer)
 
 
@@ -50,32 +61,67 @@ def _cell_of(cell, layer) -> Cell:
     return _CELLS[name](*weights, **options)
 
 
-def to_keras(cell: Cell, **options):
-    """A built Keras layer with the weights of a cell.
+def to_keras(cell: Cell | tuple[Cell, Cell], **options):
+    """A built Keras layer with the weights of a cell, or a Bidirectional with those of two.
 
     Parameters
     ----------
-    cell : SimpleRNNCell, LSTMCell or GRUCell
-        The weights.
+    cell : SimpleRNNCell, LSTMCell or GRUCell, or a tuple of two
+        The weights; of two cells, those of the forward half, then of the backward half.
     **options
         What else the layer takes: ``return_sequences``, ``return_state``, ``go_backwards``, ``name``, …
+        ``merge_mode`` and ``name`` are a Bidirectional's own; the others go to both of its halves.
 
     Raises
     ------
     TypeError
-        If ``cell`` is no cell.
+        If ``cell`` is no cell, and no pair of cells.
+    ValueError
+        If two cells do not make one Bidirectional: they differ in kind, features or dtype.
     """
+    if isinstance(cell, tuple):
+        return _to_bidirectional(cell, options)
+    return _to_layer(cell, options)
+
+
+def _to_bidirectional(cells: tuple[Cell, ...], options: dict):
+    import keras
+
+    if len(cells) != 2:
+        raise TypeError(f"cell is a tuple of {len(cells)}, but a Bidirectional takes two cells: forward, backward")
+    own = {name: options.pop(name) for name in ("merge_mode", "name") if name in options}
+    if "go_backwards" in options:
+        raise ValueError("go_backwards was given for two cells, but a Bidirectional runs its second half backwards of itself")
+    forward, backward = (_to_layer(cell, options | {"go_backwards": k == 1}) for k, cell in enumerate(cells))
+    for what in ("kind", "features", "dtype"):
+        values = [getattr(cell, what) for cell in cells]
+        if values[0] != values[1]:
+            raise ValueError(f"the two cells have the {what} {values[0]} and {values[1]}, but the halves of a Bidirectional share it")
+    layer = keras.layers.Bidirectional(forward, backward_layer=backward, dtype=cells[0].dtype.name, **own)
+    layer.build((None, None, cells[0].features))
+    for half, cell in zip((layer.forward_layer, layer.backward_layer), cells):
+        half.set_weights(_weights(cell))  # Keras builds the forward half anew
+    return layer
+
+
+def _to_layer(cell: Cell, options: dict):
     import keras
 
     if not isinstance(cell, Cell):
-        raise TypeError(f"cell is a {type(cell).__name__}, but to_keras takes a SimpleRNNCell, LSTMCell or GRUCell")
+        raise TypeError(f"cell is a {type(cell).__name__}, but to_keras takes a SimpleRNNCell, LSTMCell or GRUCell, or a "
+                        "tuple of two")
     settings = {name: getattr(cell, name) for name in ("activation", "recurrent_activation", "reset_after")
                 if hasattr(cell, name)}
     layer = getattr(keras.layers, cell.kind)(
         cell.units, use_bias=cell.bias is not None, dtype=cell.dtype.name, **settings, **options)
     layer.build((None, None, cell.features))
-    layer.set_weights([w for w in (cell.kernel, cell.recurrent_kernel, cell.bias) if w is not None])
+    layer.set_weights(_weights(cell))
     return layer
+
+
+def _weights(cell: Cell) -> list:
+    """As ``set_weights`` takes them."""
+    return [w for w in (cell.kernel, cell.recurrent_kernel, cell.bias) if w is not None]
 
 
 def trace(layer, x, initial_state=None, mask=None):
@@ -198,9 +244,6 @@ def _keras_cell(layer):
     """The Keras cell inside a layer, or a TypeError that says what to pass instead."""
     import keras
 
-    if isinstance(layer, keras.layers.Bidirectional):
-        raise TypeError(f"layer {layer.name!r} is a Bidirectional, which holds two cells: "
-                        "pass layer.forward_layer or layer.backward_layer")
     if isinstance(layer, keras.Model):
         raise TypeError(f"{layer.name!r} is a whole model: pass one of its recurrent layers, "
                         "for instance model.layers[0]")
@@ -208,7 +251,7 @@ def _keras_cell(layer):
     if isinstance(cell, keras.layers.StackedRNNCells):
         raise TypeError(f"layer {layer.name!r} stacks several cells, and from_keras gives one: "
                         "trace(layer, x) takes the stack, and gives one trace a cell")
-    if not isinstance(layer, keras.layers.RNN) or type(cell).__name__ not in _CELLS:
+    if not isinstance(layer, keras.layers.RNN) or type(layer).__name__.startswith("ConvLSTM"):
         raise TypeError(f"layer is a {type(layer).__name__}, which is not recurrent, or not one that is written "
                         "out here: pass a SimpleRNN, an LSTM or a GRU layer")
     return cell

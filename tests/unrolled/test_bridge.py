@@ -34,6 +34,41 @@ def test_there_and_back(kind, dtype, use_bias, draw, rng):
         assert getattr(back, setting, None) == getattr(cell, setting, None)
 
 
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_two_directions_there_and_back(kind, dtype, use_bias, draw, rng):
+    cells = draw.cell(kind, rng, 3, 4, dtype=dtype, use_bias=use_bias), draw.cell(kind, rng, 3, 5, dtype=dtype, use_bias=use_bias)
+    back = ur.from_keras(ur.to_keras(cells))
+    assert isinstance(back, tuple)
+    for ours, theirs in zip(back, cells, strict=True):
+        assert type(ours) is type(theirs) and ours.dtype == dtype
+        assert getattr(ours, "reset_after", None) == getattr(theirs, "reset_after", None)
+        assert np.array_equal(ours.kernel, theirs.kernel) and np.array_equal(ours.recurrent_kernel, theirs.recurrent_kernel)
+        assert ours.bias is None if theirs.bias is None else np.array_equal(ours.bias, theirs.bias)
+
+
+@pytest.mark.parametrize("sequences", [True, False])
+def test_a_bidirectional_of_two_cells_runs_the_second_backwards(sequences, draw, rng, x):
+    cells = draw.cell("LSTM", rng, FEATURES, 4, dtype="float32"), draw.cell("LSTM", rng, FEATURES, 4, dtype="float32")
+    layer = ur.to_keras(cells, return_sequences=sequences, merge_mode="sum", name="both")
+    forward, backward = ur.unroll(cells[0], x), ur.unroll(cells[1], x, go_backwards=True)
+    expected = (forward.output + backward.output[:, ::-1] if sequences else forward.final_hidden + backward.final_hidden)
+    assert layer.name == "both" and layer.built
+    np.testing.assert_allclose(_numpy(layer(x)), expected, rtol=0, atol=1e-6)
+
+
+def test_two_cells_that_make_no_bidirectional(draw, rng):
+    lstm, gru = draw.cell("LSTM", rng), draw.cell("GRU", rng)
+    for cells, message in (((lstm, gru), "have the kind LSTM and GRU"), ((lstm, draw.cell("LSTM", rng, 2)), "have the features 3 and 2"),
+                           ((lstm, draw.cell("LSTM", rng, dtype="float32")), "have the dtype float64 and float32")):
+        with pytest.raises(ValueError, match=f"the two cells {message}, but the halves of a Bidirectional share it"):
+            ur.to_keras(cells)
+    with pytest.raises(ValueError, match="go_backwards was given for two cells"):
+        ur.to_keras((lstm, lstm), go_backwards=True)
+    with pytest.raises(TypeError, match="cell is a tuple of 3, but a Bidirectional takes two cells"):
+        ur.to_keras((lstm, lstm, lstm))
+
+
 def test_options_reach_the_layer(draw, rng):
     layer = ur.to_keras(draw.cell("GRU", rng), return_sequences=True, return_state=True, name="mine")
     assert (layer.name, layer.return_sequences, layer.return_state, layer.built) == ("mine", True, True, True)
@@ -195,8 +230,9 @@ REFUSED = {
     "Dense": (lambda: layers.Dense(3), TypeError, r"layer is a Dense, which is not recurrent.*pass a SimpleRNN, an LSTM or a GRU layer"),
     "an array": (lambda: np.ones(3), TypeError, r"layer is a ndarray, which is not recurrent"),
     "None": (lambda: None, TypeError, r"layer is a NoneType, which is not recurrent"),
-    "Bidirectional": (lambda: layers.Bidirectional(layers.LSTM(3), name="both"), TypeError,
-                      r"layer 'both' is a Bidirectional.*forward_layer.*backward_layer"),
+    "Bidirectional, not built": (lambda: layers.Bidirectional(layers.LSTM(3), name="both"), ValueError,
+                                 r"layer 'forward_lstm.*' is not built yet"),
+    "Bidirectional around ConvLSTM": (lambda: layers.Bidirectional(layers.ConvLSTM1D(3, 2)), TypeError, "layer is a ConvLSTM1D"),
     "several cells": (lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(3)], name="stack"), TypeError,
                       r"layer 'stack' stacks several cells"),
     "a model": (lambda: keras.Sequential([layers.LSTM(3)], name="net"), TypeError, r"'net' is a whole model.*model\.layers\[0\]"),
@@ -229,8 +265,9 @@ def test_a_cell_that_is_not_written_out(x):
     class Mine(layers.LSTMCell):
         pass
 
-    with pytest.raises(TypeError, match="layer is a RNN, which is not recurrent, or not one that is written out here"):
-        ur.from_keras(_built(layers.RNN(Mine(3))))
+    message = "layer 'own' runs a Mine, but only SimpleRNNCell, LSTMCell and GRUCell are written out here"
+    with pytest.raises(TypeError, match=message):
+        ur.from_keras(_built(layers.RNN(Mine(3), name="own")))
     with pytest.raises(TypeError, match="runs a Mine, but only SimpleRNNCell, LSTMCell and GRUCell"):
         ur.trace(_built(layers.RNN([Mine(3), layers.GRUCell(3)])), x)
 
