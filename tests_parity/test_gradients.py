@@ -5,19 +5,13 @@ Keras computes in at most 32 bits on JAX, whatever the layer's dtype says.
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 import pytest
 
 import unrolled as ur
+from parity_cases import BLOCKS, weight
 
 KINDS = {"SimpleRNN": {}, "LSTM": {}, "GRU": {"reset_after": True}, "GRU reset before": {"reset_after": False}}
-BLOCKS = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
-
-
-def weight(rng, *shape):
-    """No entry near zero: a term that is left out must show."""
-    return rng.uniform(0.1, 0.6, shape) * rng.choice([-1, 1], shape)
 
 
 def next_states(kind, x, states, W, U, b):

@@ -28,13 +28,13 @@ GATES = {  # the blocks of Keras's columns, and the order in which ONNX wants th
     "LSTM": ("LSTM", "ifco", "iofc"),
     "GRU": ("GRU", "zrh", "zrh"),
 }
-ACTIVATIONS = {  # inside a recurrent layer: ONNX's name, alpha, beta
-    "tanh": ("Tanh", 0, 0),
-    "sigmoid": ("Sigmoid", 0, 0),
-    "relu": ("Relu", 0, 0),
-    "linear": ("Affine", 1, 0),
+ACTIVATIONS = {  # inside a recurrent layer: ONNX's name, and alpha, beta if it takes them
+    "tanh": ("Tanh",),
+    "sigmoid": ("Sigmoid",),
+    "relu": ("Relu",),
+    "linear": ("Affine", 1.0, 0.0),
     "hard_sigmoid": ("HardSigmoid", 1 / 6, 0.5),
-    "softsign": ("Softsign", 0, 0),
+    "softsign": ("Softsign",),
 }
 DENSE = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "softmax": "Softmax"}
 MERGES = {"sum": "ReduceSum", "ave": "ReduceMean", "mul": "ReduceProd"}
@@ -190,10 +190,9 @@ def write_directions(graph, layer, halves, value):
         settings["linear_before_reset"] = int(first.reset_after)
     names = [activation_of_cell(half) for half in halves]
     known = [ACTIVATIONS[name] for half in names for name in half]
-    settings["activations"] = [name for name, _, _ in known]
-    if any(alpha or beta for _, alpha, beta in known):
-        settings["activation_alpha"] = [float(alpha) for _, alpha, _ in known]
-        settings["activation_beta"] = [float(beta) for _, _, beta in known]
+    settings["activations"] = [name for name, *_ in known]
+    if scaled := [numbers for _, *numbers in known if numbers]:  # in order, for those that take them
+        settings["activation_alpha"], settings["activation_beta"] = map(list, zip(*scaled))
 
     weights = [graph.weight(np.stack(w)) for w in zip(*map(in_onnx_order, halves))]
     steps = graph.add("Transpose", [value], perm=[1, 0, 2])  # ONNX: timesteps first
