@@ -1,6 +1,5 @@
 """Random cells for the tests against PyTorch and JAX."""
 
-
 import unrolled as ur
 
 BLOCKS = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
