@@ -83,7 +83,7 @@ def train(model, codes, epochs=12, verbose=0):
 
 def perplexity(model, codes):
     """Between how many letters it hesitates: e to the mean cross-entropy."""
-    scores = keras.ops.convert_to_numpy(model(codes[None, :-1]))[0]
+    scores = model.predict_on_batch(codes[None, :-1])[0]
     scores = scores - scores.max(-1, keepdims=True)
     logs = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
     return float(np.exp(-logs[np.arange(len(codes) - 1), codes[1:]].mean()))
