@@ -105,16 +105,16 @@ def step_by_step(kind):
     ])
 
 
-def train(model, x, y, epochs, rate=0.01, verbose=0):
+def train(model, x, y, epochs, rate=0.01, batch_size=32, verbose=0):
     """Fit class numbers ``y``, of shape (count,) or (count, timesteps)."""
     model.compile(
         keras.optimizers.Adam(rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        metrics=["accuracy"] if verbose else None,
     )
     # Now, or Keras would trace the training step twice: longer than the training
     model.optimizer.build(model.trainable_variables)
-    model.fit(x, y, epochs=epochs, batch_size=32, verbose=verbose)
+    model.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=verbose)
     return model
 
 
@@ -145,10 +145,10 @@ def run(seed=0, verbose=0):
     result["sequence_baseline"] = commonest(y, test_y)
     for name, model, epochs, rate in (
         ("wide", whole_sequence(), 12, 0.01),
-        ("simple_rnn", step_by_step(layers.SimpleRNN), 10, 0.01),
-        ("gru", step_by_step(layers.GRU), 10, 0.02),
+        ("simple_rnn", step_by_step(layers.SimpleRNN), 10, 0.02),
+        ("gru", step_by_step(layers.GRU), 10, 0.03),
     ):
-        train(model, x, y, epochs, rate, verbose)
+        train(model, x, y, epochs, rate, batch_size=64, verbose=verbose)
         result[f"{name}_model"] = model
         result[f"{name}_right"] = right(model, test_x, test_y)
         result[f"{name}_accuracy"] = float(result[f"{name}_right"].mean())
