@@ -53,7 +53,7 @@ def test_a_wrong_file_is_one_line_and_status_2(recipe):
     (b"\t1\n", ":1: no source"),
     (b"a\t1\nb\xe4\t2\n", ":2: byte 0xe4 is not UTF-8; expected a text file saved as UTF-8"),
     (b"a\t1\n" * 9, ":10: 9 pairs; expected at least 10"),
-    (b"a\t1\n" * 12, ": every target is '1'; expected at least two"),
+    (b"a\t1\n" * 12, ":13: every target is '1'; expected at least two"),
 ])
 def test_each_kind_of_wrong_file(module, tmp_path, content, message):
     file = tmp_path / "wrong.txt"
