@@ -143,7 +143,12 @@ LOOPS = {
     "simple_rnn": ("SimpleRNN", 1, "function phi", {}),
     "lstm": ("LSTM", 4, "function sigma, function phi", {"c": "U"}),
     "gru": ("GRU", 3, "function sigma, function phi", {}),
-    "gru_reset_before": ("GRU(reset_after=False)", 3, "function sigma, function phi", {"g": "U", "s": "3 * U"}),
+    "gru_reset_before": (
+        "GRU(reset_after=False)",
+        3,
+        "function sigma, function phi",
+        {"g": "U", "s": "3 * U"},
+    ),
 }
 
 DENSE = """
@@ -253,7 +258,10 @@ def keras_to_c(model, path=None, real=None):
     for layer in layers[1:]:
         write = WRITERS.get(type(layer).__name__)
         if write is None:
-            raise unknown(layer, f"a {type(layer).__name__} is none of Embedding (first), {', '.join(WRITERS)}")
+            raise unknown(
+                layer,
+                f"a {type(layer).__name__} is none of Embedding (first), {', '.join(WRITERS)}",
+            )
         write(program, layer)
     source = program.text(model.name, Path(path).name if path else "model.c")
     if path is not None:
@@ -266,8 +274,17 @@ class Program:
 
     def __init__(self, real, embedding):
         if type(embedding).__name__ != "Embedding":
-            raise unknown(embedding, "the program reads tokens, so the first layer must be an Embedding")
-        self.real, self.arrays, self.loops, self.functions, self.lines = real, [], {}, {}, []
+            raise unknown(
+                embedding,
+                "the program reads tokens, so the first layer must be an Embedding",
+            )
+        self.real, self.arrays, self.loops, self.functions, self.lines = (
+            real,
+            [],
+            {},
+            {},
+            [],
+        )
         self.extra = {}
         self.tokens, self.width = embedding.input_dim, embedding.output_dim
         # In one sequence there is no padding: token 0 of a mask is refused instead.
@@ -278,7 +295,8 @@ class Program:
             f"/* {title(embedding)} */",
             f"real *x0 = matrix(T, {self.width});",
             "for (int t = 0; t < T; t++)",
-            f"    memcpy(x0 + t * {self.width}, {table} + tokens[t] * {self.width}, {self.width} * sizeof *x0);",
+            f"    memcpy(x0 + t * {self.width}, {table} + tokens[t] * {self.width},"
+            f" {self.width} * sizeof *x0);",
         ]
 
     @property
@@ -293,21 +311,29 @@ class Program:
         lines = [", ".join(words[k : k + 4]) for k in range(0, len(words), 4)]
         body = ",\n    ".join(lines)
         shape = " x ".join(map(str, values.shape))
-        self.arrays.append(f"static const real {name}[{len(words)}] = {{  /* {shape} */\n    {body}}};")
+        self.arrays.append(
+            f"static const real {name}[{len(words)}] = {{  /* {shape} */\n    {body}}};"
+        )
         return name
 
     def function(self, layer, activation):
         """The C function of an activation; its name."""
         name = getattr(activation, "__name__", str(activation))
         if name not in FUNCTIONS:
-            raise unknown(layer, f"its activation {name!r} is none of {', '.join(FUNCTIONS)}")
+            raise unknown(
+                layer, f"its activation {name!r} is none of {', '.join(FUNCTIONS)}"
+            )
         self.functions[name] = FUNCTIONS[name]
         return f"f_{name}"
 
     def step(self, layer, width, sequence, *calls):
         """Lines that make the next value of `width` numbers a row from the one before."""
         before, after = f"x{self.count}", f"x{self.count + 1}"
-        self.lines += ["", f"/* {title(layer)} */", f"real *{after} = matrix({self.rows}, {width});"]
+        self.lines += [
+            "",
+            f"/* {title(layer)} */",
+            f"real *{after} = matrix({self.rows}, {width});",
+        ]
         self.lines += [f"{call.format(x=before, y=after)};" for call in calls]
         self.lines.append(f"free({before});")
         self.count, self.width, self.sequence = self.count + 1, width, sequence
@@ -315,22 +341,54 @@ class Program:
 
     def text(self, name, file):
         """The whole file."""
-        loops = [fill(LOOP, name=key, title=kind, columns="U" if blocks == 1 else f"{blocks} * U", arguments=arguments, step=STEPS[key],
-                      declared="".join(f", *{n} = matrix(1, {size})" for n, size in further.items()),
-                      freed="".join(f", free({n})" for n in further))
-                 for key, (kind, blocks, arguments, further) in self.loops.items()]
-        functions = "\n".join(f"static real f_{key}(real a) {{ return {body}; }}" for key, body in self.functions.items())
+        loops = [
+            fill(
+                LOOP,
+                name=key,
+                title=kind,
+                columns="U" if blocks == 1 else f"{blocks} * U",
+                arguments=arguments,
+                step=STEPS[key],
+                declared="".join(
+                    f", *{n} = matrix(1, {size})" for n, size in further.items()
+                ),
+                freed="".join(f", free({n})" for n in further),
+            )
+            for key, (kind, blocks, arguments, further) in self.loops.items()
+        ]
+        functions = "\n".join(
+            f"static real f_{key}(real a) {{ return {body}; }}"
+            for key, body in self.functions.items()
+        )
         body = "\n".join(f"    {line}" if line else "" for line in self.lines)
-        forward = ("\n/* What the model computes: layer after layer. */\n"
-                   f"static real *forward(int T, const int *tokens)\n{{\n{body}\n    return x{self.count};\n}}\n")
-        used = {"model": re.sub(r"\W", " ", name), "file": file, "real": self.real, "last_token": self.tokens - 1,
-                "first_token": self.first_token, "width": self.width, "rows": self.rows,
-                "each": " for each token" if self.sequence else "",
-                "most": (2**31 - 1) // self.widest,  # so that no index leaves C's int
-                "digits": "9g" if self.real == "float" else "17g"}
-        parts = [HEAD, "\n/* Activations */\n" + functions + "\n", ROW, *loops, *self.extra.values(),
-                 "\n/* Weights, row by row, in hexadecimal so that no bit is lost */\n\n" + "\n\n".join(self.arrays) + "\n",
-                 forward, MAIN]
+        forward = (
+            "\n/* What the model computes: layer after layer. */\n"
+            f"static real *forward(int T, const int *tokens)\n{{\n{body}\n    return x{self.count};\n}}\n"
+        )
+        used = {
+            "model": re.sub(r"\W", " ", name),
+            "file": file,
+            "real": self.real,
+            "last_token": self.tokens - 1,
+            "first_token": self.first_token,
+            "width": self.width,
+            "rows": self.rows,
+            "each": " for each token" if self.sequence else "",
+            "most": (2**31 - 1) // self.widest,  # so that no index leaves C's int
+            "digits": "9g" if self.real == "float" else "17g",
+        }
+        parts = [
+            HEAD,
+            "\n/* Activations */\n" + functions + "\n",
+            ROW,
+            *loops,
+            *self.extra.values(),
+            "\n/* Weights, row by row, in hexadecimal so that no bit is lost */\n\n"
+            + "\n\n".join(self.arrays)
+            + "\n",
+            forward,
+            MAIN,
+        ]
         return "".join(fill(part, **used) for part in parts)
 
 
@@ -345,10 +403,14 @@ def write_recurrent(program, layer):
 
 def write_bidirectional(program, layer):
     if layer.merge_mode != "concat":
-        raise unknown(layer, f"merge_mode is {layer.merge_mode!r}, but only 'concat' is written")
+        raise unknown(
+            layer, f"merge_mode is {layer.merge_mode!r}, but only 'concat' is written"
+        )
     halves = [layer.forward_layer, layer.backward_layer]
     if [half.go_backwards for half in halves] != [False, True]:
-        raise unknown(layer, "go_backwards turns both halves; leave it off inside a Bidirectional")
+        raise unknown(
+            layer, "go_backwards turns both halves; leave it off inside a Bidirectional"
+        )
     write_directions(program, layer, halves)
 
 
@@ -358,24 +420,37 @@ def write_directions(program, layer, halves):
     features, calls = program.width, []
     for k, half in enumerate(halves):
         check_recurrent(layer, half)
-        name = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}[type(half).__name__]
+        name = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}[
+            type(half).__name__
+        ]
         cell = half.cell
         if name == "gru" and not cell.reset_after:
             name = "gru_reset_before"
         program.loops[name] = LOOPS[name]
-        chosen = [] if name == "simple_rnn" else [program.function(layer, half.recurrent_activation)]
+        chosen = (
+            []
+            if name == "simple_rnn"
+            else [program.function(layer, half.recurrent_activation)]
+        )
         chosen.append(program.function(layer, half.activation))
         weights = array(cell.kernel), array(cell.recurrent_kernel), bias_of(cell, name)
-        names = [program.weight(f"{name}_{part}", w) for part, w in zip(("kernel", "recurrent", "bias"), weights)]
+        names = [
+            program.weight(f"{name}_{part}", w)
+            for part, w in zip(("kernel", "recurrent", "bias"), weights)
+        ]
         out = f"{{y}} + {units}" if k else "{y}"
-        calls.append(f"{name}(T, {features}, {units}, {', '.join(chosen)}, {k},\n"
-                     f"        {', '.join(names)}, {{x}}, {out}, {stride})")
+        calls.append(
+            f"{name}(T, {features}, {units}, {', '.join(chosen)}, {k},\n"
+            f"        {', '.join(names)}, {{x}}, {out}, {stride})"
+        )
     program.step(layer, stride, True, *calls)
     if not layer.return_sequences:
         # Forward ends at the last step, backward at the first.
         parts = [f"memcpy({{y}}, {{x}} + (T - 1) * {stride}, {units} * sizeof *{{y}})"]
         if len(halves) == 2:
-            parts.append(f"memcpy({{y}} + {units}, {{x}} + {units}, {units} * sizeof *{{y}})")
+            parts.append(
+                f"memcpy({{y}} + {units}, {{x}} + {units}, {units} * sizeof *{{y}})"
+            )
         program.sequence = False
         program.step("the last step of each direction", stride, False, *parts)
 
@@ -393,10 +468,14 @@ def write_dense(program, layer):
     phi = program.function(layer, keras.activations.linear if soft else layer.activation)
     units = layer.units
     bias = np.zeros(units) if layer.bias is None else array(layer.bias)
-    names = program.weight("dense_kernel", array(layer.kernel)), program.weight("dense_bias", bias)
+    names = program.weight("dense_kernel", array(layer.kernel)), program.weight(
+        "dense_bias", bias
+    )
     program.extra["dense"] = DENSE
     rows = program.rows
-    calls = [f"dense({rows}, {program.width}, {units}, {phi}, {', '.join(names)}, {{x}}, {{y}})"]
+    calls = [
+        f"dense({rows}, {program.width}, {units}, {phi}, {', '.join(names)}, {{x}}, {{y}})"
+    ]
     if soft:
         program.extra["softmax"] = SOFTMAX
         calls.append(f"softmax({rows}, {units}, {{y}})")
@@ -424,9 +503,13 @@ WRITERS = {
 def chain(model):
     """The layers, in order, of a model that is one chain and has weights."""
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model is a {type(model).__name__}, but a keras.Model was expected")
+        raise TypeError(
+            f"model is a {type(model).__name__}, but a keras.Model was expected"
+        )
     if not model.built:
-        raise ValueError(f"model {model.name!r} is not built yet: call it once, or give it an Input")
+        raise ValueError(
+            f"model {model.name!r} is not built yet: call it once, or give it an Input"
+        )
     layers = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
     if not isinstance(model, keras.Sequential):
         check_chain(model, layers)
@@ -455,16 +538,27 @@ def check_chain(model, layers):
 def check_recurrent(layer, half):
     """What one run over one sequence cannot say."""
     if type(half).__name__ not in ("SimpleRNN", "LSTM", "GRU"):
-        raise unknown(layer, f"it runs a {type(half).__name__}; only SimpleRNN, LSTM and GRU are written")
+        raise unknown(
+            layer,
+            f"it runs a {type(half).__name__}; only SimpleRNN, LSTM and GRU are written",
+        )
     if half.return_state:
-        raise unknown(layer, "return_state=True gives several outputs; build the same model without it")
+        raise unknown(
+            layer,
+            "return_state=True gives several outputs; build the same model without it",
+        )
     if half.stateful:
-        raise unknown(layer, "stateful=True keeps states between calls; build the same model without it")
+        raise unknown(
+            layer,
+            "stateful=True keeps states between calls; build the same model without it",
+        )
 
 
 def common_dtype(layers):
     """float32 or float64, one for the whole model."""
-    found = {x.compute_dtype for x in layers} | {w.dtype for x in layers for w in x.weights if "float" in w.dtype}
+    found = {x.compute_dtype for x in layers} | {
+        w.dtype for x in layers for w in x.weights if "float" in w.dtype
+    }
     if len(found) != 1 or found - set(REALS):
         raise ValueError(
             f"the model computes in {', '.join(sorted(found))}, but C is written in float32 or"
@@ -476,7 +570,9 @@ def common_dtype(layers):
 def array(variable):
     values = keras.ops.convert_to_numpy(variable)
     if not np.isfinite(values).all():
-        raise ValueError(f"weight {variable.path!r} holds NaN or infinity: nothing to carry")
+        raise ValueError(
+            f"weight {variable.path!r} holds NaN or infinity: nothing to carry"
+        )
     return values
 
 

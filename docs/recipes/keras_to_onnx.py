@@ -69,13 +69,17 @@ def keras_to_onnx(model, path=None):
     for layer in layers:
         write = WRITERS.get(type(layer).__name__)
         if write is None:
-            raise unknown(layer, f"a {type(layer).__name__} is none of {', '.join(WRITERS)}")
+            raise unknown(
+                layer, f"a {type(layer).__name__} is none of {', '.join(WRITERS)}"
+            )
         value = write(graph, layer, value)
         if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional)):
             timesteps = layer.return_sequences
     graph.add("Identity", [value], output="output")
 
-    shape = ["batch", "timesteps"] if embeds else ["batch", "timesteps", features(layers[0])]
+    shape = (
+        ["batch", "timesteps"] if embeds else ["batch", "timesteps", features(layers[0])]
+    )
     out_shape = ["batch", *(["timesteps"] if timesteps else []), model.output_shape[-1]]
     kind = TensorProto.INT32 if embeds else graph.kind
     onnx_model = helper.make_model(
@@ -106,8 +110,14 @@ class Graph:
     def add(self, operator, inputs, output=None, outputs=1, pick=0, **settings):
         """Append a node; the name of the output that ``pick`` says."""
         name = f"{operator.lower()}_{len(self.nodes)}"
-        names = [output] if output else ["" if k < pick else f"{name}_{k}" for k in range(outputs)]
-        self.nodes.append(helper.make_node(operator, inputs, names, name=name, **settings))
+        names = (
+            [output]
+            if output
+            else ["" if k < pick else f"{name}_{k}" for k in range(outputs)]
+        )
+        self.nodes.append(
+            helper.make_node(operator, inputs, names, name=name, **settings)
+        )
         return names[pick]
 
     def weight(self, array, dtype=None):
@@ -164,9 +174,13 @@ def write_bidirectional(graph, layer, value):
     """Both directions in one operator, then merged."""
     halves = [layer.forward_layer, layer.backward_layer]
     if layer.merge_mode not in ("concat", *MERGES):
-        raise unknown(layer, f"merge_mode={layer.merge_mode!r} gives two outputs; use 'concat'")
+        raise unknown(
+            layer, f"merge_mode={layer.merge_mode!r} gives two outputs; use 'concat'"
+        )
     if [half.go_backwards for half in halves] != [False, True]:
-        raise unknown(layer, "go_backwards turns both halves; leave it off inside a Bidirectional")
+        raise unknown(
+            layer, "go_backwards turns both halves; leave it off inside a Bidirectional"
+        )
     rows, last = write_directions(graph, layer, halves, value)
     if not layer.return_sequences:  # (directions, batch, units)
         rows = graph.add("Transpose", [last], perm=[1, 0, 2])
@@ -191,19 +205,31 @@ def write_directions(graph, layer, halves, value):
     names = [activation_of_cell(half) for half in halves]
     known = [ACTIVATIONS[name] for half in names for name in half]
     settings["activations"] = [name for name, *_ in known]
-    if scaled := [numbers for _, *numbers in known if numbers]:  # in order, for those that take them
-        settings["activation_alpha"], settings["activation_beta"] = map(list, zip(*scaled))
+    if scaled := [
+        numbers for _, *numbers in known if numbers
+    ]:  # in order, for those that take them
+        settings["activation_alpha"], settings["activation_beta"] = map(
+            list, zip(*scaled)
+        )
 
     weights = [graph.weight(np.stack(w)) for w in zip(*map(in_onnx_order, halves))]
     steps = graph.add("Transpose", [value], perm=[1, 0, 2])  # ONNX: timesteps first
     name = f"{operator.lower()}_{len(graph.nodes)}"
     graph.nodes.append(
         helper.make_node(
-            operator, [steps, *weights], [f"{name}_rows", f"{name}_last"], name=name, **settings
+            operator,
+            [steps, *weights],
+            [f"{name}_rows", f"{name}_last"],
+            name=name,
+            **settings,
         )
     )
     # (timesteps, directions, batch, units)
-    rows = graph.add("Transpose", [f"{name}_rows"], perm=[2, 0, 1, 3]) if layer.return_sequences else None
+    rows = (
+        graph.add("Transpose", [f"{name}_rows"], perm=[2, 0, 1, 3])
+        if layer.return_sequences
+        else None
+    )
     return rows, f"{name}_last"
 
 
@@ -251,9 +277,13 @@ WRITERS = {
 def chain(model):
     """The layers, in order, of a model that is one chain and has weights."""
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model is a {type(model).__name__}, but a keras.Model was expected")
+        raise TypeError(
+            f"model is a {type(model).__name__}, but a keras.Model was expected"
+        )
     if not model.built:
-        raise ValueError(f"model {model.name!r} is not built yet: call it once, or give it an Input")
+        raise ValueError(
+            f"model {model.name!r} is not built yet: call it once, or give it an Input"
+        )
     layers = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
     if not isinstance(model, keras.Sequential):
         check_chain(model, layers)
@@ -282,11 +312,20 @@ def check_chain(model, layers):
 def check_recurrent(layer, half):
     """What ONNX's recurrent operators say otherwise, or not at all."""
     if type(half).__name__ not in GATES:
-        raise unknown(layer, f"it runs a {type(half).__name__}; only {', '.join(GATES)} can be written")
+        raise unknown(
+            layer,
+            f"it runs a {type(half).__name__}; only {', '.join(GATES)} can be written",
+        )
     if half.return_state:
-        raise unknown(layer, "return_state=True gives several outputs; build the same model without it")
+        raise unknown(
+            layer,
+            "return_state=True gives several outputs; build the same model without it",
+        )
     if half.stateful:
-        raise unknown(layer, "stateful=True keeps states between calls; build the same model without it")
+        raise unknown(
+            layer,
+            "stateful=True keeps states between calls; build the same model without it",
+        )
 
 
 def activation(layer, function, known):
@@ -307,7 +346,9 @@ def activation_of_cell(layer):
 
 def common_dtype(layers):
     """float32 or float64: that of every layer's weights and of what it computes in."""
-    found = {x.compute_dtype for x in layers} | {w.dtype for x in layers for w in x.weights if "float" in w.dtype}
+    found = {x.compute_dtype for x in layers} | {
+        w.dtype for x in layers for w in x.weights if "float" in w.dtype
+    }
     if len(found) != 1 or found - {"float32", "float64"}:
         raise ValueError(
             f"the model computes in {', '.join(sorted(found))}, but ONNX is written in float32 or"
@@ -317,17 +358,23 @@ def common_dtype(layers):
 
 
 def features(layer):
-    layer = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
+    layer = (
+        layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
+    )
     kernel = getattr(getattr(layer, "cell", layer), "kernel", None)
     if kernel is None:
-        raise unknown(layer, "a model starts with an Embedding, a recurrent layer or a Dense")
+        raise unknown(
+            layer, "a model starts with an Embedding, a recurrent layer or a Dense"
+        )
     return int(kernel.shape[0])
 
 
 def array(variable):
     values = keras.ops.convert_to_numpy(variable)
     if not np.isfinite(values).all():
-        raise ValueError(f"weight {variable.path!r} holds NaN or infinity: nothing to carry")
+        raise ValueError(
+            f"weight {variable.path!r} holds NaN or infinity: nothing to carry"
+        )
     return values
 
 

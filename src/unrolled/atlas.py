@@ -182,7 +182,8 @@ def _rows_text(d: Drawing, cell: Cell, name: str, values: np.ndarray, top: float
     shape = getattr(cell, name).shape
     if name == "bias" and len(values) == 2:
         for row, reads in enumerate(("input", "recurrent")):
-            d.text(_LEFT - 8, top + (row + 0.5) * height / 2, f"bias[{row}], {reads}", "ink", 13, anchor="end", bold=True)
+            middle = top + (row + 0.5) * height / 2
+            d.text(_LEFT - 8, middle, f"bias[{row}], {reads}", "ink", 13, anchor="end", bold=True)
     else:
         d.text(_LEFT - 8, top + height / 2 - 1, name.replace("_", " "), "ink", 13, anchor="end", bold=True)
     d.text(_LEFT, top + height + 12, _shape_text(name, shape), "muted", 12, anchor="start")
@@ -217,7 +218,8 @@ def _says(cell: Cell, gates: list[Field], weights: dict) -> str:
     parts = []
     for name, values in weights.items():
         shape = getattr(cell, name).shape
-        parts.append(f"{name} of shape {shape}" + (", an input row and a recurrent row" if name == "bias" and len(values) == 2 else ""))
+        rows = ", an input row and a recurrent row" if name == "bias" and len(values) == 2 else ""
+        parts.append(f"{name} of shape {shape}{rows}")
     order = ", ".join(gate.name.replace("_", " ") for gate in gates)
     return (f"{'; '.join(parts)}. From left to right, {cell.units} columns each: {order}. "
             "In a small layer a box is one number: the stronger its colour, the larger; a bar marks a negative one.")
