@@ -16,7 +16,7 @@ from .atlas import atlas  # isort: skip
 
 # What most callers never need comes when it is first asked for.
 _LAZY = {"plot": "figures", "show": "figures", "diagram": "diagrams", "load_old_model": "old_models",
-         "backpropagate": "gradients", "explain_kernel": "kernels"}
+         "backpropagate": "gradients", "explain_kernel": "kernels", "read_weights": "weight_files"}
 _SUBMODULES = ("layouts", "figures", "diagrams", "palette", "fields", "datasets")
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "returns", "count_params", "count_feedforward_params",
     "claim", "ClaimError",
     "plot", "show", "diagram", "atlas", "load_old_model", "backpropagate", "explain_kernel",
+    "read_weights",
 ]
 
 
