@@ -181,8 +181,8 @@ class GRUCell(Cell):
     """The GRU in both of Keras's dialects: ``keras/src/layers/rnn/gru.py``.
 
     The columns of each weight are, in this order: update gate, reset gate, candidate.
-    ``reset_after=True`` is Keras's default and what cuDNN computes; ``False`` is the first
-    version of Cho et al. (2014). In both, z = 1 keeps the old state.
+    ``reset_after=True`` is Keras's default and what cuDNN computes; ``False`` is the third
+    version of Cho et al. (2014), as Keras says. In both, z = 1 keeps the old state.
     """
 
     recurrent_activation: str = "sigmoid"
