@@ -66,7 +66,7 @@ def versions(page: Page) -> dict[str, str]:
     for package, name in PACKAGES.items():
         if package in named:
             try:
-                found[name] = version(package)
+                found[name] = version(package).partition("+")[0]  # the same release, whatever it was built for
             except PackageNotFoundError:
                 found[name] = "missing"
     return found

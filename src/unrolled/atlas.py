@@ -92,6 +92,9 @@ def atlas(layer) -> Atlas:
         As :func:`unrolled.from_keras`.
     """
     cell = from_keras(layer)
+    if isinstance(cell, tuple):
+        raise TypeError(f"layer {layer.name!r} is a Bidirectional, which holds two cells: pass layer.forward_layer or "
+                        "layer.backward_layer")
     # Those that have columns of their own stand in the table in the order of the columns.
     gates = [field for field in fields_of(cell.kind) if field.keras_slice]
     return Atlas(_picture(cell, gates), tuple(_slices(cell, gates)))

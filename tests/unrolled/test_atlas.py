@@ -116,6 +116,10 @@ def test_what_has_no_atlas_says_why():
         ur.atlas(keras.layers.LSTM(3))
     with pytest.raises(TypeError):
         ur.atlas(keras.layers.Dense(3))
+    both = keras.layers.Bidirectional(keras.layers.GRU(2))
+    both.build((None, None, 3))
+    with pytest.raises(TypeError, match="is a Bidirectional, which holds two cells: pass layer.forward_layer"):
+        ur.atlas(both)
 
 
 # The picture
