@@ -165,6 +165,12 @@ def test_nodes_that_are_refused(attributes, message, draw, rng):
         layouts.from_onnx(changed)
 
 
+def test_names_of_activations_in_any_case(draw, rng):
+    (layer,) = layouts.to_onnx(draw.cell("LSTM", rng, 3, 4, recurrent_activation="hard_sigmoid"))
+    layer.attributes["activations"] = ["hardsigmoid", "TANH", "tanh"]
+    assert layouts.from_onnx(layer)[0].recurrent_activation == "hard_sigmoid"
+
+
 @pytest.mark.parametrize("change, error, message", [
     ({"W": None}, ValueError, "the node's W is missing"),
     ({"W": np.ones((1, 16, 3), "float16")}, TypeError, "W is of float16, but weights are float32 or float64"),

@@ -54,8 +54,8 @@ def stack(cells) -> list[tuple[Cell, ...]]:
     for layer in layers:
         for cell in layer:
             if not isinstance(cell, Cell):
-                raise TypeError(f"cells holds a {type(cell).__name__}, but a layer is a cell or a pair of cells; from a Keras layer, "
-                                "use unrolled.from_keras(layer)")
+                raise TypeError(f"cells holds a {type(cell).__name__}, but a layer is a cell or a pair of cells; from a Keras "
+                                "layer, use unrolled.from_keras(layer)")
             _finite_cell(cell)
         if len(layer) > 2:
             raise ValueError(f"a layer has {len(layer)} cells, but it is one cell, or a pair: forward, backward")
@@ -65,9 +65,11 @@ def stack(cells) -> list[tuple[Cell, ...]]:
         for cell in layer:
             for what in ("kind", "dtype"):
                 if getattr(cell, what) != getattr(first, what):
-                    raise ValueError(f"layer {depth} has the {what} {getattr(cell, what)}, but layer 0 has {getattr(first, what)}")
+                    raise ValueError(f"layer {depth} has the {what} {getattr(cell, what)}, but layer 0 has "
+                                     f"{getattr(first, what)}")
             if cell.units != layer[0].units:
-                raise ValueError(f"layer {depth} has {layer[0].units} and {cell.units} units in its two directions; they must be the same")
+                raise ValueError(f"layer {depth} has {layer[0].units} and {cell.units} units in its two directions; they must "
+                                 "be the same")
             if cell.features != width:
                 raise ValueError(f"layer {depth} takes {cell.features} features, but {width} come from below")
         width = len(layer) * layer[0].units

@@ -71,11 +71,11 @@ _FLAX = {"SimpleRNN": ([""], [("i",)]), "LSTM": (list("ifgo"), [("h",)] * 4),
 
 def _flax_parameters(cell: Cell) -> dict:
     if cell.kind == "GRU" and not cell.reset_after:
-        raise ValueError("the GRU has reset_after=False, but Flax's GRUCell resets after the product only, and no change of weights "
-                         "makes up for it; train the Keras layer with reset_after=True, or use ONNX")
+        raise ValueError("the GRU has reset_after=False, but Flax's GRUCell resets after the product only, and no change of "
+                         "weights makes up for it; train the Keras layer with reset_after=True, or use ONNX")
     if cell.activation != "tanh" or getattr(cell, "recurrent_activation", "sigmoid") != "sigmoid":
-        raise ValueError(f"the {cell.kind} has {named_activations(cell)}, which Flax's parameters do not say: give the Flax cell "
-                         "activation_fn and gate_fn, and convert a cell with the default ones")
+        raise ValueError(f"the {cell.kind} has {named_activations(cell)}, which Flax's parameters do not say: give the Flax "
+                         "cell activation_fn and gate_fn, and convert a cell with the default ones")
     names, biased = _FLAX[cell.kind]
     bias = two_biases(cell)
     if cell.kind == "GRU":  # z and r have one bias, the sum
@@ -99,14 +99,16 @@ def _flax_cell(parameters) -> Cell:
         raise ValueError(f"the parameters are {', '.join(map(str, parameters)) or 'empty'}, but Flax's SimpleCell has i, h; its "
                          "LSTMCell ii, if, ig, io, hi, hf, hg, ho; its GRUCell iz, ir, in, hz, hr, hn")
     names, biased = _FLAX[kind]
-    expected = {part + name: {"kernel"} | ({"bias"} if part in parts else set()) for part in "ih" for name, parts in zip(names, biased)}
+    expected = {part + name: {"kernel", "bias"} if part in parts else {"kernel"}
+                for part in "ih" for name, parts in zip(names, biased)}
     for name, entries in expected.items():
         if set(parameters.get(name, {})) != entries:
             raise ValueError(f"{name} has {', '.join(sorted(parameters.get(name, {}))) or 'nothing'}, but Flax's {kind} has "
                              f"{', '.join(sorted(entries))} there")
     if left := sorted(set(parameters) - set(expected)):
         raise ValueError(f"left over: {', '.join(left)}; Flax's {kind} has {', '.join(expected)}")
-    arrays = {f"{name}.{entry}": finite(f"{name}.{entry}", parameters[name][entry]) for name, entries in expected.items() for entry in entries}
+    arrays = {f"{name}.{entry}": finite(f"{name}.{entry}", parameters[name][entry])
+              for name, entries in expected.items() for entry in entries}
     units = arrays[f"h{names[0]}.kernel"].shape[-1]
     features = arrays[f"i{names[0]}.kernel"].shape[0]
     for name, array in arrays.items():

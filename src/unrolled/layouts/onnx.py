@@ -147,7 +147,8 @@ def _onnx_layer(node, arrays) -> OnnxLayer:
     for name in ("W", "R", "B"):
         given = inputs.get(name)
         if given and given not in (arrays or {}):
-            raise ValueError(f"the node's {name} is {given!r}, which is not among the arrays: {', '.join(arrays or {}) or 'none given'}")
+            raise ValueError(f"the node's {name} is {given!r}, which is not among the arrays: "
+                             f"{', '.join(arrays or {}) or 'none given'}")
         found[name] = arrays[given] if given else None
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     decoded = {name: value.decode() if isinstance(value, bytes) else value for name, value in attributes.items()}
@@ -193,16 +194,19 @@ def _onnx_activations(layer: tuple[Cell, ...]) -> dict:
 def _keras_activations(kind: str, settings: Mapping, directions: int) -> list[dict[str, str]]:
     """For each direction, the activations as a cell names them."""
     defaults = {"SimpleRNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}[kind]
-    given = list(settings.get("activations") or defaults * directions)
+    proper = {name.lower(): name for _, name, _, _ in _ONNX_ACTIVATIONS}  # in a node, upper and lower case are the same
+    given = [proper.get(name.lower(), name) for name in settings.get("activations") or defaults * directions]
     if len(given) != len(defaults) * directions:
         raise ValueError(f"the node has {len(given)} activations, but {len(defaults) * directions} are expected")
-    alphas, betas = (_scalings(given, settings.get(f"activation_{which}"), place) for place, which in enumerate(("alpha", "beta")))
+    alphas = _scalings(given, settings.get("activation_alpha"), 0)
+    betas = _scalings(given, settings.get("activation_beta"), 1)
     names = [_keras_activation(*scaled) for scaled in zip(given, alphas, betas)]
     found = []
     for d in range(directions):
         own = names[d * len(defaults):(d + 1) * len(defaults)]
         if kind == "LSTM" and own[1] != own[2]:
-            raise ValueError(f"the node's LSTM has {own[1]} for the candidate and {own[2]} for the cell, but Keras's has one for both")
+            raise ValueError(f"the node's LSTM has {own[1]} for the candidate and {own[2]} for the cell, but Keras's has one "
+                             "for both")
         found.append({"activation": own[0]} if kind == "SimpleRNN" else {"recurrent_activation": own[0], "activation": own[1]})
     return found
 
@@ -226,7 +230,7 @@ def _scalings(activations: list[str], given, place: int) -> list[float | None]:
 
 def _keras_activation(name: str, alpha: float | None, beta: float | None) -> str:
     for keras, onnx_name, a, b in _ONNX_ACTIVATIONS:
-        if onnx_name.lower() == name.lower() and all(w is None or np.isclose(g, w, rtol=1e-6) for g, w in ((alpha, a), (beta, b))):
+        if onnx_name == name and all(want is None or np.isclose(value, want, rtol=1e-6) for value, want in ((alpha, a), (beta, b))):
             return keras
     scaled = "" if alpha is None else f" with alpha {alpha:g}" + ("" if beta is None else f" and beta {beta:g}")
     raise ValueError(f"the node has the activation {name}{scaled}, which is none of Keras's here")

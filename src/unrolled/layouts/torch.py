@@ -144,8 +144,8 @@ def _check_torch(layers: list[tuple[Cell, ...]]) -> None:
     for layer in layers:
         for cell in layer:
             if cell.kind == "GRU" and not cell.reset_after:
-                raise ValueError("the GRU has reset_after=False, but PyTorch and cuDNN reset after the product only, and no change "
-                                 "of weights makes up for it; train the Keras layer with reset_after=True, or use ONNX")
+                raise ValueError("the GRU has reset_after=False, but PyTorch and cuDNN reset after the product only, and no "
+                                 "change of weights makes up for it; train the Keras layer with reset_after=True, or use ONNX")
             allowed = ("tanh", "relu") if cell.kind == "SimpleRNN" else ("tanh",)
             if cell.activation not in allowed or getattr(cell, "recurrent_activation", "sigmoid") != "sigmoid":
                 raise ValueError(f"the {cell.kind} has {named_activations(cell)}, but PyTorch's has {' or '.join(allowed)}"
