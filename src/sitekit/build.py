@@ -29,7 +29,7 @@ def connect(app) -> None:
     """Take part in the build's events."""
     app.add_source_parser(pages.ExecutedParser, override=True)
     app.connect("config-inited", _begin, priority=100)
-    app.connect("builder-inited", _run_pages, priority=900)  # it leaves threads, and sphinx_sitemap forks a process
+    app.connect("builder-inited", _run_pages)
     app.connect("env-get-outdated", _changed_results)
     app.connect("env-purge-doc", _forget)
     app.connect("env-merge-info", _merge)
