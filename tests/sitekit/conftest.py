@@ -61,7 +61,8 @@ class Project:
     def build(self, *command, check=True, before=()):
         """Build in a process of its own; ``html`` through the command line, otherwise plain sphinx-build."""
         command = command or ("-m", "sphinx", "-q", "-W", "--keep-going", "-c", ".", "docs", "out")
-        done = subprocess.run([*before, sys.executable, *command], cwd=self.root, env=environment(), capture_output=True, text=True)
+        done = subprocess.run([*before, sys.executable, *command], cwd=self.root, env=environment(), capture_output=True, text=True,
+                              timeout=300)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 

@@ -31,6 +31,15 @@ def searchable(index) -> dict:
     return {**found, "terms": {word: where for word, where in found["terms"].items() if where != []}}
 
 
+def test_a_first_build_with_a_sitemap_ends(project):
+    """The sitemap's extension forks a process that stays: it must not keep the warm process alive, which closes with its pipe."""
+    more = "extensions.append('sitekit.sitemap')\nhtml_baseurl = 'https://example.org/'\nsitemap_url_scheme = '{link}'\n"
+    project.write("conf.py", (project.root / "conf.py").read_text() + more)
+    project.write("docs/a.md", page("print('VALUE')"))
+    assert "1 page run" in project.build(*HTML).stdout
+    assert "https://example.org/a.html" in (project.root / "_build/html/sitemap.xml").read_text()
+
+
 def test_plain_sphinx_build_and_ours_give_the_same_pages(project):
     project.write("value.txt", "17")
     project.write("docs/a.md", page(COUNT))
