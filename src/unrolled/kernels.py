@@ -37,7 +37,7 @@ def explain_kernel(layer, mask=None, gpu: bool | None = None) -> str:
     Notes
     -----
     Source: ``inner_loop`` in ``keras/src/layers/rnn/lstm.py`` and ``gru.py``, and ``lstm``, ``gru`` and ``cudnn_ok`` in
-    ``keras/src/backend/{tensorflow,jax,torch}/rnn.py``, Keras 3.15.
+    ``rnn.py`` of ``keras/src/backend``'s folders ``tensorflow``, ``jax`` and ``torch``, Keras 3.15.
     """
     import keras
 
