@@ -2,8 +2,8 @@
 
 A page whose front matter says ``sitekit: {environment: parity}`` needs packages that the site's own environment has
 not got. Its results are kept beside it, as ``<page>.recorded.json``: its code, its outputs, the versions and the date.
-A build shows a record only for the very code that it was made of. ``python -m sitekit parity`` runs the pages
-again, and compares; with ``--record`` it writes new records.
+A build shows a record only for the very code that it was made of. ``python -m sitekit rerun parity`` runs the
+pages again, and compares; with ``--record`` it writes new records.
 """
 
 from __future__ import annotations

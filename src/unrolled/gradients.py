@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .activations import Array, derivative
-from .trace import GRUTrace, LSTMTrace, SimpleRNNTrace, Trace
+from .trace import GRUTrace, LSTMTrace, SimpleRNNTrace, Trace, before
+from .unroll import last_valid
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,21 +87,23 @@ def backpropagate(trace: Trace, *, output=None, final_output=None, hidden=None, 
 
 def _back_through_time(trace: Trace, direct_hidden: Array, direct_cell: Array):
     """From the last step to the first. Each state gets what the loss reads of it, and what the step after it hands back."""
-    step, before = _STEPS[trace.kind], _before(trace)
+    step = _STEPS[trace.kind]
+    # The state before each step that the step's lines need: c of an LSTM, h of the others
+    earlier = trace.cell_before if trace.kind == "LSTM" else before(trace.hidden, trace.initial_hidden)
     at_input = np.empty((*trace.hidden.shape[:2], trace.weights.kernel.shape[1]), trace.hidden.dtype)
     at_recurrent, hidden, cell = np.empty_like(at_input), np.empty_like(trace.hidden), np.empty_like(trace.hidden)
     dh = dc = np.zeros_like(trace.initial_hidden)
     for t in reversed(range(trace.hidden.shape[1])):
         hidden[:, t] = dh = dh + direct_hidden[:, t]
         cell[:, t] = dc = dc + direct_cell[:, t]
-        da, da_recurrent, *states = step(trace, before, t, dh, dc)
+        da, da_recurrent, *states = step(trace, earlier, t, dh, dc)
         on = True if trace.mask is None else trace.mask[:, t, None]
         at_input[:, t], at_recurrent[:, t] = np.where(on, da, 0), np.where(on, da_recurrent, 0)
         dh, dc = (np.where(on, new, old) for new, old in zip(states, (dh, dc)))  # a masked step hands on what it got
     return at_input, at_recurrent, hidden, cell, dh, dc
 
 
-def _simple_rnn_step(trace: SimpleRNNTrace, before: Array, t: int, dh: Array, dc: Array):
+def _simple_rnn_step(trace: SimpleRNNTrace, earlier: Array, t: int, dh: Array, dc: Array):
     """Back over one step: to what went into tanh, and to the state before."""
     phi_slope = derivative(trace.weights.activation)
 
@@ -109,10 +112,10 @@ def _simple_rnn_step(trace: SimpleRNNTrace, before: Array, t: int, dh: Array, dc
     return da, da, dh_before, dc
 
 
-def _lstm_step(trace: LSTMTrace, before: Array, t: int, dh: Array, dc: Array):
+def _lstm_step(trace: LSTMTrace, earlier: Array, t: int, dh: Array, dc: Array):
     """Back over one step: to what went into the four activations, and to both states before."""
     i, f, o = trace.input_gate[:, t], trace.forget_gate[:, t], trace.output_gate[:, t]
-    candidate, c, phi_c, c_before = trace.candidate[:, t], trace.cell[:, t], trace.cell_activated[:, t], before[:, t]
+    candidate, c, phi_c, c_before = trace.candidate[:, t], trace.cell[:, t], trace.cell_activated[:, t], earlier[:, t]
     a_i, a_f, a_c, a_o = np.split(trace.pre_activation[:, t], 4, axis=-1)
     sigma_slope, phi_slope = derivative(trace.weights.recurrent_activation), derivative(trace.weights.activation)
 
@@ -128,9 +131,9 @@ def _lstm_step(trace: LSTMTrace, before: Array, t: int, dh: Array, dc: Array):
     return da, da, dh_before, dc_before
 
 
-def _gru_step(trace: GRUTrace, before: Array, t: int, dh: Array, dc: Array):
+def _gru_step(trace: GRUTrace, earlier: Array, t: int, dh: Array, dc: Array):
     """Back over one step: to what went into the three activations, and to the state before."""
-    z, r, candidate, h_before = trace.update_gate[:, t], trace.reset_gate[:, t], trace.candidate[:, t], before[:, t]
+    z, r, candidate, h_before = trace.update_gate[:, t], trace.reset_gate[:, t], trace.candidate[:, t], earlier[:, t]
     under_reset = trace.recurrent_candidate[:, t]
     a_z, a_r, a_h = np.split(trace.pre_activation[:, t], 3, axis=-1)
     U_z, U_r, U_h = np.split(trace.weights.recurrent_kernel, 3, axis=-1)
@@ -154,16 +157,10 @@ def _gru_step(trace: GRUTrace, before: Array, t: int, dh: Array, dc: Array):
 _STEPS = {"SimpleRNN": _simple_rnn_step, "LSTM": _lstm_step, "GRU": _gru_step}
 
 
-def _before(trace: Trace) -> Array:
-    """The state before each step that the step's lines need: the cell state of an LSTM, the hidden state of the others."""
-    states, initial = (trace.cell, trace.initial_cell) if trace.kind == "LSTM" else (trace.hidden, trace.initial_hidden)
-    return np.concatenate([initial[:, None], states[:, :-1]], axis=1)
-
-
 def _weight_gradients(trace: Trace, at_input, at_recurrent, hidden, cell, initial_hidden, initial_cell) -> Gradients:
     """What each step says of the weights, summed; and the way on to the input, for all steps at once."""
     weights, lstm = trace.weights, trace.kind == "LSTM"
-    x, h = trace.x, np.concatenate([trace.initial_hidden[:, None], trace.hidden[:, :-1]], axis=1)
+    x, h = trace.x, before(trace.hidden, trace.initial_hidden)
     if trace.mask is not None:
         x = np.where(trace.mask[..., None], x, 0)  # what is there may be NaN, and counts for nothing
     recurrent_kernel = np.tensordot(h, at_recurrent, ((0, 1), (0, 1)))
@@ -205,11 +202,11 @@ def _behind_output(trace: Trace, output: Array) -> Array:
     """The output's gradient, where the hidden states stand that were shown: at a masked step the last valid one, or none."""
     if trace.mask is None:
         return output
-    last_valid = np.maximum.accumulate(np.where(trace.mask, np.arange(trace.mask.shape[1]), -1), axis=1)
-    shows = trace.mask if trace.zero_output_for_mask else last_valid >= 0
+    last = last_valid(trace.mask)
+    shows = trace.mask if trace.zero_output_for_mask else last >= 0
     hidden = np.zeros_like(output)
     batch, steps = np.nonzero(shows)
-    np.add.at(hidden, (batch, last_valid[batch, steps]), output[batch, steps])
+    np.add.at(hidden, (batch, last[batch, steps]), output[batch, steps])
     return hidden
 
 

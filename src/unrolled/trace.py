@@ -143,7 +143,7 @@ class LSTMTrace(Trace):
     @property
     def cell_before(self) -> Array:
         """The cell state before each step: the initial one, then ``cell`` shifted by one."""
-        return _before(self.cell, self.initial_cell)
+        return before(self.cell, self.initial_cell)
 
     @property
     def kept(self) -> Array:
@@ -192,7 +192,7 @@ class GRUTrace(Trace):
     @property
     def hidden_before(self) -> Array:
         """The hidden state before each step: the initial one, then ``hidden`` shifted by one."""
-        return _before(self.hidden, self.initial_hidden)
+        return before(self.hidden, self.initial_hidden)
 
     @property
     def recurrent_candidate_reset(self) -> Array:
@@ -210,7 +210,8 @@ class GRUTrace(Trace):
         return (1 - self.update_gate) * self.candidate
 
 
-def _before(states: Array, initial: Array) -> Array:
+def before(states: Array, initial: Array) -> Array:
+    """The state before each step: the initial one, then the states shifted by one."""
     return np.concatenate([initial[:, None], states[:, :-1]], axis=1)
 
 

@@ -196,11 +196,16 @@ def _output(hidden: Array, mask: Array | None, zeros: bool) -> Array:
     by_batch = hidden.swapaxes(0, 1)
     if mask is None:
         return by_batch
-    last_valid = np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)
-    shown = np.take_along_axis(by_batch, np.maximum(last_valid, 0)[..., None], axis=1)
-    silent = ~mask if zeros else last_valid < 0  # before its first valid step a layer outputs zeros
+    last = last_valid(mask)
+    shown = np.take_along_axis(by_batch, np.maximum(last, 0)[..., None], axis=1)
+    silent = ~mask if zeros else last < 0  # before its first valid step a layer outputs zeros
     shown[silent] = 0
     return shown
+
+
+def last_valid(mask: Array) -> Array:
+    """For each step the last one up to it that the mask calls valid, -1 before the first: whose output is shown there."""
+    return np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)
 
 
 def _check_input(cell: Cell, x) -> Array:
