@@ -43,3 +43,15 @@ class Alone:
 def alone(tmp_path_factory):
     """``alone("keras_to_c.py")``: that recipe in an empty folder."""
     return lambda recipe: Alone(tmp_path_factory.mktemp(Path(recipe).stem), recipe)
+
+
+@pytest.fixture(scope="module")
+def recipe(alone, request):
+    """The recipe that the test module names in ``RECIPE``, in an empty folder."""
+    return alone(request.module.RECIPE)
+
+
+@pytest.fixture(scope="module")
+def module(request):
+    """The same recipe, imported where it is."""
+    return seeds.load(RECIPES / request.module.RECIPE)

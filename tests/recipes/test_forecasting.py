@@ -3,19 +3,7 @@
 import numpy as np
 import pytest
 
-from .conftest import RECIPES, seeds
-
 RECIPE = "forecasting.py"
-
-
-@pytest.fixture(scope="module")
-def recipe(alone):
-    return alone(RECIPE)
-
-
-@pytest.fixture(scope="module")
-def module():
-    return seeds.load(RECIPES / RECIPE)
 
 
 def rows(count, value="{:.2f}"):

@@ -2,19 +2,7 @@
 
 import pytest
 
-from .conftest import RECIPES, seeds
-
 RECIPE = "translation.py"
-
-
-@pytest.fixture(scope="module")
-def recipe(alone):
-    return alone(RECIPE)
-
-
-@pytest.fixture(scope="module")
-def module():
-    return seeds.load(RECIPES / RECIPE)
 
 
 def test_help_shows_the_format(recipe):
