@@ -1,4 +1,4 @@
-"""The command line: ``python -m sitekit check PAGE…``, ``rerun ENVIRONMENT``, ``html`` and ``live``."""
+"""The command line: ``python -m sitekit check PAGE…``, ``rerun ENVIRONMENT``, ``matrix``, ``html`` and ``live``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     rerun = commands.add_parser("rerun", help="run the pages of an environment again, and compare with their records")
     rerun.add_argument("environment", help="its name, as in the pages' front matter")
     rerun.add_argument("--record", action="store_true", help="write new records where they differ")
+    matrix = commands.add_parser("matrix", help="run the pages' claims on every backend and version of Keras, and record what differs")
+    matrix.add_argument("pages", nargs="*", type=Path, metavar="PAGE", help="only these; the record keeps what it has of the others")
+    matrix.add_argument("--changed", action="store_true", help="only pages whose code is not what the record was made of")
     html = commands.add_parser("html", help="build the site into _build/html")
     html.add_argument("sphinx", nargs="*", help="options for sphinx-build, after --")
     live = commands.add_parser("live", help="serve the site; build it again and reload the browser when a file is saved")
@@ -35,6 +38,10 @@ def main(argv: list[str] | None = None) -> int:
         from sitekit.rerun import rerun as run_again
 
         return run_again(confdir, options.source, options.environment, options.record)
+    if options.command == "matrix":
+        from sitekit.matrix import matrix as run_everywhere
+
+        return run_everywhere(confdir, options.source, options.pages, options.changed)
     from sitekit.live import serve
 
     return serve(confdir, options.source, options.port)

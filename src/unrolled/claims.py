@@ -83,7 +83,7 @@ class Claim:
         ValueError
             If there is nothing to compare.
         """
-        a, b = np.asarray(a), np.asarray(b)
+        a, b = _array(a), _array(b)
         if a.shape != b.shape:
             self._fail(f"the shapes differ: {a.shape} and {b.shape}")
         if a.size == 0:
@@ -175,6 +175,11 @@ def _on_a_page() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and hasattr(shell, "kernel")
+
+
+def _array(value) -> np.ndarray:
+    """A value as an array. PyTorch's tensors that carry gradients, as its layers return them, have to be cut off from those first."""
+    return np.asarray(value.detach() if hasattr(value, "detach") else value)
 
 
 def _markup(text: str) -> str:

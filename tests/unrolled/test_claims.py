@@ -33,6 +33,24 @@ def test_a_true_claim_passes_and_is_shown(check, capsys):
     assert re.fullmatch(r"✓ What is said \[.+\]\n", capsys.readouterr().out)
 
 
+class Carrying:
+    """What PyTorch's layers return: no array comes of it before it is detached."""
+
+    def detach(self):
+        """The figures alone."""
+        return np.float32([1.0, 2.0])
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad")
+
+
+def test_a_tensor_that_carries_gradients_is_compared(capsys):
+    SAID.close(Carrying(), np.float32([1.0, 2.0]))
+    assert "no difference" in capsys.readouterr().out
+    with pytest.raises(ClaimError, match="largest difference 1"):
+        SAID.close([1.0, 1.0], Carrying())
+
+
 @pytest.mark.parametrize("check, why", [
     (lambda c: c.close([1.0, 2.0], [1.0, 2.1]), "largest difference 0.1, allowed 1e-12; they first part at [1]: 2.0 and 2.1"),
     (lambda c: c.close(np.float32([1.0]), [1.00001]), "allowed 1e-06"),
