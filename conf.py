@@ -19,6 +19,7 @@ extensions = [
     "sitekit.palette_css",
     "sitekit.downloads",
     "sitekit.fields_table",
+    "sitekit.explorers",
     "sitekit.recorded",
     "sitekit.verified",
     "sphinx.ext.autodoc",

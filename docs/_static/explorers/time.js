@@ -1,0 +1,299 @@
+// The gates of a trained layer over a text: scrub through its steps, compare two units, type a text of your own.
+// The models come from the page, which trained them while it was built.
+
+import { affine, unroll, zeros } from "./cells.js";
+import { FIELDS } from "./data.js";
+import { choice, el, factor, freshId, mount, num, rich, shape, voice } from "./parts.js";
+
+const MOST = 120; // steps of a text: more would be too narrow to see
+const PLOT = { left: 34, right: 8, height: 58, gap: 30, top: 20 };
+
+function explorer() {
+  const models = Object.fromEntries([...document.querySelectorAll("script.ur-model")]
+    .map(script => JSON.parse(script.textContent)).map(model => [model.name, read(model)]));
+  const names = Object.keys(models);
+  return names.length ? new View(models, names).nodes : null;
+}
+
+/** A model with its whole numbers made weights again. */
+function read(model) {
+  const real = value => (Array.isArray(value) ? value.map(real) : value / model.scale);
+  const { kind, reset_after } = model;
+  return {
+    ...model,
+    embedding: real(model.embedding),
+    cell: { kind, reset_after, kernel: real(model.kernel), recurrent_kernel: real(model.recurrent_kernel), bias: real(model.bias) },
+    dense: { kernel: real(model.dense.kernel), bias: real(model.dense.bias) },
+    number: new Map(model.tokens.map((token, k) => [token, k])),
+  };
+}
+
+/** The steps of a text: what stands at each, its number, and which signs or words the model does not know. */
+function parse(model, text) {
+  const tokens = (model.split === "letters" ? [...text] : text.toLowerCase().match(/[\p{L}\p{N}'’]+/gu) ?? []).slice(0, MOST);
+  const padded = [...Array(Math.max(0, (model.pad ?? 0) - tokens.length)).fill(null), ...tokens];
+  const known = token => token === null || model.number.has(token);
+  return {
+    tokens: padded,
+    codes: padded.map(token => (token === null ? model.padding : model.number.get(token) ?? model.unknown)),
+    unknown: [...new Set(tokens.filter(token => !known(token)))],
+  };
+}
+
+/** Everything that the model computes over a text. */
+function run(model, text) {
+  const parsed = parse(model, text);
+  const kept = parsed.codes.map((code, t) => [code, parsed.tokens[t]]).filter(([code]) => code !== undefined);
+  const steps = unroll(model.cell, kept.map(([code]) => model.embedding[code]));
+  return { ...parsed, tokens: kept.map(([, token]) => token), steps };
+}
+
+/** Probability of each class; of one class, that it is so. */
+function answer({ dense }, hidden) {
+  const scores = affine(hidden, dense.kernel, dense.bias);
+  if (scores.length === 1) return [1 / (1 + Math.exp(-scores[0]))];
+  const most = Math.max(...scores);
+  const weights = scores.map(score => Math.exp(score - most));
+  const all = weights.reduce((a, b) => a + b);
+  return weights.map(weight => weight / all);
+}
+
+const visible = token => (token === null ? "·" : token === " " ? "␣" : token === "\n" ? "↵" : token);
+
+class View {
+  constructor(models, names) {
+    Object.assign(this, { models, t: 0, timer: null });
+    this.speaker = voice();
+    this.text = el("input", {
+      id: freshId(), type: "text", name: "text", maxlength: MOST, autocomplete: "off", autocapitalize: "off", spellcheck: "false",
+      input: () => this.compute(Infinity, true),
+    });
+    this.hint = el("p", { class: "ur-hint", id: freshId() });
+    this.text.setAttribute("aria-describedby", this.hint.id);
+    this.onward = el("button", { type: "button", click: () => this.write() }, "write on");
+    this.player = el("button", { type: "button", class: "ur-play", click: () => this.play() }, "play");
+    this.scrubber = el("input", { id: freshId(), type: "range", name: "step", min: 0, step: 1, input: () => this.go(Number(this.scrubber.value)) });
+    this.units = ["first", "second"].map(which => el("select", { id: freshId(), name: which, change: () => { this.draw(); this.go(this.t); } }));
+    this.strip = el("p", { class: "ur-strip", "aria-hidden": "true", click: event => {
+      const token = event.target.closest("[data-step]");
+      if (token) this.go(Number(token.dataset.step));
+    } });
+    this.plot = el("div", { class: "ur-plot" });
+    this.answers = el("div", { class: "ur-answers" });
+    this.formulas = el("div", { class: "ur-formulas" });
+    const label = (control, text) => el("label", { for: control.id }, text);
+    this.nodes = [
+      names.length > 1 && choice({
+        legend: "Model", name: "model", value: names[0], choose: name => this.choose(name),
+        options: names.map(name => [name, models[name].title]) }),
+      el("div", { class: "ur-type" }, label(this.text, "Your own text"), this.text, this.onward),
+      this.hint, this.strip,
+      el("div", { class: "ur-scrub" }, label(this.scrubber, "Step"), this.scrubber, this.player),
+      this.answers,
+      el("div", { class: "ur-units" },
+        el("span", {}, label(this.units[0], "Unit, solid line"), this.units[0]),
+        el("span", {}, label(this.units[1], "Unit, dashed line"), this.units[1])),
+      this.plot, this.formulas, this.speaker.region,
+    ].filter(Boolean);
+    this.choose(names[0]);
+    new ResizeObserver(([entry]) => {
+      const width = Math.round(entry.contentRect.width);
+      if (width && width !== this.width) { this.width = width; this.draw(); this.move(); }
+    }).observe(this.plot);
+  }
+
+  choose(name) {
+    this.model = this.models[name];
+    this.text.value = this.model.example;
+    this.onward.hidden = this.model.split !== "letters";
+    const units = this.model.cell.recurrent_kernel.length;
+    this.units.forEach((select, k) => {
+      select.replaceChildren(...Array.from({ length: units }, (_, unit) => el("option", { value: unit }, `${unit}`)));
+      select.value = this.model.units[k];
+    });
+    this.compute(this.model.at ?? 0);
+  }
+
+  compute(t, spoken) {
+    this.stop();
+    Object.assign(this, run(this.model, this.text.value));
+    const { unknown } = this;
+    this.hint.textContent = unknown.length ? `${this.model.unknown_hint} ${unknown.map(token => `“${token}”`).join(" ")}` : this.model.hint;
+    this.hint.toggleAttribute("data-wrong", unknown.length > 0);
+    const none = this.steps.length === 0;
+    for (const control of [this.scrubber, this.player, this.onward]) control.disabled = none;
+    this.strip.replaceChildren(...this.tokens.map((token, step) =>
+      el("span", { "data-step": step, class: token === null ? "ur-padding" : null }, visible(token))));
+    this.strip.classList.toggle("ur-letters", this.model.split === "letters");
+    this.scrubber.max = Math.max(0, this.steps.length - 1);
+    this.draw();
+    if (none) for (const place of [this.answers, this.formulas]) place.replaceChildren();
+    else this.go(t, spoken);
+  }
+
+  /** The letters that it finds likeliest, twenty of them, one after the other. */
+  write() {
+    const { model } = this;
+    let text = this.text.value;
+    let { steps } = run(model, text);
+    let state = steps.at(-1);
+    for (let k = 0; k < 20 && text.length < MOST; k++) {
+      const scores = affine(state.hidden, model.dense.kernel, model.dense.bias);
+      const letter = scores.indexOf(Math.max(...scores));
+      text += model.tokens[letter] === "\n" ? " " : model.tokens[letter];
+      [state] = unroll(model.cell, [model.embedding[letter]], state);
+    }
+    this.text.value = text;
+    this.compute(Infinity, true);
+  }
+
+  play() {
+    if (this.timer) return this.stop();
+    if (this.t >= this.steps.length - 1) this.go(0);
+    this.player.textContent = "pause";
+    this.timer = setInterval(() => {
+      this.go(this.t + 1);
+      if (this.t >= this.steps.length - 1) this.stop();
+    }, 350);
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.player.textContent = "play";
+  }
+
+  go(t, spoken = !this.timer) {
+    this.t = Math.max(0, Math.min(this.steps.length - 1, t));
+    this.scrubber.value = this.t;
+    this.scrubber.setAttribute("aria-valuetext", `${this.t + 1} of ${this.steps.length}: ${spokenName(this.tokens[this.t])}`);
+    this.move();
+    this.answers.replaceChildren(...answersOf(this.model, answer(this.model, this.steps[this.t].hidden)));
+    this.formulas.replaceChildren(equations(this.model, this.steps, this.t, this.chosen()));
+    if (spoken) this.speaker.say(this.summary());
+  }
+
+  chosen() { return this.units.map(select => Number(select.value)); }
+
+  summary() {
+    const [unit] = this.chosen();
+    const now = this.steps[this.t];
+    return `Step ${this.t + 1}, ${spokenName(this.tokens[this.t])}: in unit ${unit}, `
+      + FIELDS[this.model.kind].map(field => `${field.name.replace("_", " ")} ${num(now[field.name][unit])}`).join(", ");
+  }
+
+  // The picture
+
+  x(t) {
+    const { left, right } = PLOT;
+    return left + (t + 0.5) * ((this.width - left - right) / this.steps.length);
+  }
+
+  draw() {
+    if (!this.width || !this.steps.length) return this.plot.replaceChildren();
+    const fields = FIELDS[this.model.kind];
+    const { height, gap, top } = PLOT;
+    const tall = top + fields.length * (height + gap);
+    const units = this.chosen();
+    this.cursor = shape("line", { y1: 0, y2: tall - gap + 6, class: "ur-cursor" });
+    this.readings = [];
+    this.plot.replaceChildren(shape("svg", {
+      width: this.width, height: tall, role: "img",
+      "aria-label": `Gates and states of the units ${units.join(" and ")} at each of ${this.steps.length} steps; the table below has the numbers of the chosen step`,
+      pointerdown: event => this.point(event), pointermove: event => event.buttons && this.point(event),
+    }, this.cursor, fields.map((field, k) => this.panel(field, top + k * (height + gap), units))));
+  }
+
+  panel(field, y, units) {
+    const gate = field.name.endsWith("_gate");
+    const values = units.map(unit => this.steps.map(step => step[field.name][unit]));
+    const most = gate || field.name !== "cell" ? 1 : Math.max(1, ...values.flat().map(Math.abs));
+    const [low, high] = [gate ? 0 : -most, most];
+    const place = value => y + PLOT.height * (high - value) / (high - low);
+    const line = series => series.map((value, t) => `${t ? "L" : "M"}${this.x(t).toFixed(1)} ${place(value).toFixed(1)}`).join("");
+    const dots = units.map(() => shape("circle", { r: 4.5, class: "ur-solid", "data-colour": field.colour }));
+    const reading = shape("text", { x: this.width - PLOT.right, y: y - 6, class: "ur-number", "text-anchor": "end" });
+    this.readings.push(t => {
+      dots.forEach((dot, k) => { dot.setAttribute("cx", this.x(t)); dot.setAttribute("cy", place(values[k][t])); });
+      reading.textContent = values.map(series => num(series[t])).join("  ·  ");
+    });
+    const tick = value => [
+      shape("line", { x1: PLOT.left, x2: this.width - PLOT.right, y1: place(value), y2: place(value), class: "ur-grid" }),
+      shape("text", { x: PLOT.left - 6, y: place(value) + 4, class: "ur-tick", "text-anchor": "end" }, num(value, most % 1 ? 1 : 0)),
+    ];
+    return shape("g", {},
+      shape("text", { x: PLOT.left, y: y - 6, class: "ur-panel", "data-colour": field.colour }, `${field.symbol} ${field.name.replace("_", " ")}`),
+      reading, (gate ? [0, 1] : [-most, 0, most]).map(tick),
+      [...values].reverse().map((series, k) => shape("path", {
+        d: line(series), class: "ur-line", "data-colour": field.colour, "stroke-dasharray": k === values.length - 1 ? null : "5 4" })),
+      dots);
+  }
+
+  point(event) {
+    const { left, right } = PLOT;
+    const at = event.clientX - event.currentTarget.getBoundingClientRect().left - left;
+    this.stop();
+    this.go(Math.floor(at / ((this.width - left - right) / this.steps.length)));
+  }
+
+  move() {
+    if (!this.steps.length) return;
+    [...this.strip.children].forEach((token, step) => token.toggleAttribute("data-now", step === this.t));
+    if (!this.width || !this.cursor) return;
+    for (const end of ["x1", "x2"]) this.cursor.setAttribute(end, this.x(this.t));
+    this.readings.forEach(reading => reading(this.t));
+  }
+}
+
+const spokenName = token => ({ " ": "space", "\n": "line break" }[token] ?? token ?? "padding");
+
+/** What the model expects, or decides, after this step. */
+function answersOf(model, probabilities) {
+  const rows = model.classes
+    ? [[model.classes[1], probabilities[0]], [model.classes[0], 1 - probabilities[0]]]
+    : probabilities.map((p, k) => [visible(model.tokens[k]), p]).sort((a, b) => b[1] - a[1]).slice(0, 5);
+  return [
+    el("p", {}, model.classes ? "If the text ended here:" : "It expects next:"),
+    el("ul", {}, rows.map(([name, p]) => {
+      const bar = el("span", { class: "ur-bar" });
+      bar.style.width = `${(100 * p).toFixed(1)}%`;
+      return el("li", {}, el("span", { class: "ur-name" }, name), el("span", { class: "ur-track" }, bar), el("span", { class: "ur-share" }, `${Math.round(100 * p)} %`));
+    })),
+  ];
+}
+
+/** Each equation with the numbers of the chosen units at one step. */
+function equations(model, steps, t, units) {
+  const before = t ? steps[t - 1] : zeros(model.cell);
+  const rows = FIELDS[model.kind].map(field => el("tr", {},
+    el("th", { scope: "row" },
+      el("span", { class: "ur-symbol" }, rich(`{${field.colour}|${field.symbol}_t}`)),
+      el("span", { class: "ur-field" }, field.name.replace("_", " "))),
+    units.map((unit, k) => el("td", {},
+      el("span", { class: "ur-numbers" }, rich(NUMBERS[model.kind](field.name, steps[t], before, unit))),
+      el("span", { class: "ur-value", "data-field": field.name, "data-unit": k, "data-colour": field.colour }, num(steps[t][field.name][unit], 4))))));
+  return el("table", {},
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, `step ${t + 1}`), units.map(unit => el("th", { scope: "col" }, `unit ${unit}`)))),
+    el("tbody", {}, rows));
+}
+
+const tinted = (colour, value) => `{${colour}|${factor(value)}}`;
+
+const NUMBERS = {
+  SimpleRNN: (name, now, before, k) => `tanh(${num(now.hidden_pre[k])})`,
+  LSTM(name, now, before, k) {
+    if (name === "cell") {
+      return `${tinted("forget", now.forget_gate[k])} · ${tinted("cell", before.cell[k])} + ${tinted("input", now.input_gate[k])} · ${tinted("candidate", now.candidate[k])}`;
+    }
+    if (name === "hidden") return `${tinted("output", now.output_gate[k])} · tanh({cell|${num(now.cell[k])}})`;
+    return `${name === "candidate" ? "tanh" : "σ"}(${num(now[`${name}_pre`][k])})`;
+  },
+  GRU(name, now, before, k) {
+    if (name === "hidden") {
+      return `${tinted("update", now.update_gate[k])} · ${tinted("hidden", before.hidden[k])} + ${tinted("update", 1 - now.update_gate[k])} · ${tinted("candidate", now.candidate[k])}`;
+    }
+    return `${name === "candidate" ? "tanh" : "σ"}(${num(now[`${name}_pre`][k])})`;
+  },
+};
+
+mount("time", explorer);
