@@ -119,7 +119,7 @@ function table(rows) {
     el("td", {}, el("span", { class: "ur-formula" }, rich(formula)), el("span", { class: "ur-numbers" }, rich(numbers))),
     el("td", { class: "ur-value", "data-field": field.name, "data-colour": field.colour }, num(value, 4))));
   return el("table", {},
-    el("thead", {}, el("tr", {}, ["is", "formula and its numbers", "value"].map(text => el("th", { scope: "col" }, text)))),
+    el("thead", {}, el("tr", {}, ["name", "formula and its numbers", "value"].map(text => el("th", { scope: "col" }, text)))),
     el("tbody", {}, body));
 }
 

@@ -34,12 +34,12 @@ export class Sketch {
   /** The lines of x and h below the gates, and what reaches each gate from them. */
   inputs(model, bottom, hLine, xLine, gates, order) {
     const last = gates.at(-1);
-    this.wire([[6, hLine], [last - 14, hLine]], "hidden", model.hidden, false);
-    this.wire([[6, xLine], [last + 14, xLine]], "ink", model.x, false);
+    this.wire([[6, hLine], [last - 22, hLine]], "hidden", model.hidden, false);
+    this.wire([[6, xLine], [last + 22, xLine]], "ink", model.x, false);
     gates.forEach((x, position) => {
       const block = order[position];
-      this.wire([[x - 14, hLine], [x - 14, bottom]], "hidden", model.hidden * model.recurrent_kernel[block]);
-      this.wire([[x + 14, xLine], [x + 14, bottom]], "ink", model.x * model.kernel[block]);
+      this.wire([[x - 22, hLine], [x - 22, bottom]], "hidden", model.hidden * model.recurrent_kernel[block]);
+      this.wire([[x + 22, xLine], [x + 22, bottom]], "ink", model.x * model.kernel[block]);
     });
     this.label(6, hLine + 20, `{hidden|h_(t−1)} ${num(model.hidden)}`);
     this.label(6, xLine + 20, `x_t ${num(model.x)}`);

@@ -73,6 +73,7 @@ class View {
     this.onward = el("button", { type: "button", click: () => this.write() }, "write on");
     this.player = el("button", { type: "button", class: "ur-play", click: () => this.play() }, "play");
     this.scrubber = el("input", { id: freshId(), type: "range", name: "step", min: 0, step: 1, input: () => this.go(Number(this.scrubber.value)) });
+    this.position = el("label", { for: this.scrubber.id }, "step");
     this.units = ["first", "second"].map(which => el("select", { id: freshId(), name: which, change: () => { this.draw(); this.go(this.t); } }));
     this.strip = el("p", { class: "ur-strip", "aria-hidden": "true", click: event => {
       const token = event.target.closest("[data-step]");
@@ -87,13 +88,13 @@ class View {
         legend: "Model", name: "model", value: names[0], choose: name => this.choose(name),
         options: names.map(name => [name, models[name].title]) }),
       el("div", { class: "ur-type" }, label(this.text, "Your own text"), this.text, this.onward),
-      this.hint, this.strip,
-      el("div", { class: "ur-scrub" }, label(this.scrubber, "Step"), this.scrubber, this.player),
-      this.answers,
+      this.hint, this.strip, this.answers,
       el("div", { class: "ur-units" },
-        el("span", {}, label(this.units[0], "Unit, solid line"), this.units[0]),
-        el("span", {}, label(this.units[1], "Unit, dashed line"), this.units[1])),
-      this.plot, this.formulas, this.speaker.region,
+        el("span", {}, label(this.units[0], "unit, solid line"), this.units[0]),
+        el("span", {}, label(this.units[1], "unit, dashed line"), this.units[1])),
+      el("div", { class: "ur-two" }, this.plot, this.formulas),
+      el("div", { class: "ur-scrub" }, this.position, this.scrubber, this.player),
+      this.speaker.region,
     ].filter(Boolean);
     this.choose(names[0]);
     new ResizeObserver(([entry]) => {
@@ -166,6 +167,7 @@ class View {
   go(t, spoken = !this.timer) {
     this.t = Math.max(0, Math.min(this.steps.length - 1, t));
     this.scrubber.value = this.t;
+    this.position.textContent = `step ${this.t + 1} of ${this.steps.length}`;
     this.scrubber.setAttribute("aria-valuetext", `${this.t + 1} of ${this.steps.length}: ${spokenName(this.tokens[this.t])}`);
     this.move();
     this.answers.replaceChildren(...answersOf(this.model, answer(this.model, this.steps[this.t].hidden)));
