@@ -18,6 +18,7 @@ extensions = [
     "sitekit.mathml",
     "sitekit.palette_css",
     "sitekit.downloads",
+    "sitekit.heads",  # with sphinxext.opengraph
     "sitekit.fields_table",
     "sitekit.explorers",
     "sitekit.recorded",
@@ -29,7 +30,6 @@ extensions = [
     "sphinx_design",
     "sphinxcontrib.bibtex",
     "notfound.extension",
-    "sphinxext.opengraph",
     "sitekit.sitemap",  # with sphinx_sitemap
 ]
 
@@ -58,6 +58,7 @@ html_title = "Unrolled"
 html_favicon = "docs/_static/favicon.svg"
 html_static_path = ["docs/_static"]
 html_css_files = ["unrolled.css"]
+html_js_files = [("site.js", {"type": "module"})]
 html_math_renderer = "mathml"
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "https://unrolled.readthedocs.io/en/latest/")
 html_theme_options = {
@@ -66,7 +67,6 @@ html_theme_options = {
     "navbar_persistent": [],  # the sidebar has the search box
     "show_navbar_depth": 1,
     "show_toc_level": 2,
-    "use_download_button": True,
     "use_fullscreen_button": False,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",

@@ -1,25 +1,30 @@
-"""Each executed page as a notebook to download, outputs included, whether it ran or came from the cache."""
+"""Each executed page to take away: as a notebook, outputs included, and as a script."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urljoin
 
 import nbformat
 
+from sitekit.scripts import as_script
+
 
 def _offer(app, pagename, templatename, context, doctree) -> None:
-    # The theme shows a button for `_sources/<ipynb_source>` when this name is set.
     if pagename in getattr(app, "sitekit_pages", {}):
-        context["ipynb_source"] = f"{pagename}.ipynb"
+        context["notebook_source"], context["script_source"] = f"{pagename}.ipynb", f"{pagename}.py"
 
 
 def _write(app, exception) -> None:
     if exception is not None or app.builder.name not in ("html", "dirhtml"):
         return
+    sources, recipes = Path(app.outdir) / "_sources", Path(app.srcdir) / "recipes"
     for docname, notebook in getattr(app, "sitekit_pages", {}).items():
-        target = Path(app.outdir) / "_sources" / f"{docname}.ipynb"
+        target = sources / f"{docname}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
+        address = urljoin(app.config.html_baseurl, app.builder.get_target_uri(docname))
+        target.with_suffix(".py").write_text(as_script(notebook, address, recipes), encoding="utf-8")
 
 
 def setup(app) -> dict:

@@ -1,0 +1,49 @@
+"""What the head of each page says: its description, a policy that only this site's files may be loaded, the fonts it needs at once."""
+
+from __future__ import annotations
+
+from docutils import nodes
+from markupsafe import escape
+from sphinxext import opengraph
+
+#: Nothing from another host, no script but our files. Formulas and figures bring styles of their own.
+POLICY = "; ".join([
+    "default-src 'self'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:", "object-src 'none'",
+    "base-uri 'self'", "form-action 'self'",
+])
+TEXT_FONTS = ("text.woff2", "code.woff2")
+MATH_FONT = "unrolled-math.woff2"
+
+_first_sentences = opengraph.get_description
+
+
+def _describe(doctree, length, titles) -> str:
+    """The front matter's sentence, which its author meant for this; without one, the first lines of the page."""
+    return doctree.get("description") or _first_sentences(doctree, length, titles)
+
+
+def _fill(app, pagename, templatename, context, doctree) -> None:
+    context["content_security_policy"], context["preloaded_fonts"] = POLICY, TEXT_FONTS
+    if doctree is None:
+        return
+    if doctree.next_node(lambda node: isinstance(node, nodes.math | nodes.math_block)):
+        context["preloaded_fonts"] = (*TEXT_FONTS, MATH_FONT)
+    if description := app.env.metadata[pagename].get("description"):
+        doctree["description"] = description
+        context["metatags"] += f'<meta name="description" content="{escape(description)}">'
+    context["markdown_source"] = context.get("sourcename")
+    context["checked_with"] = ", ".join(f"{name} {number}" for name, number in getattr(app.env, "verified_versions", {}).items())
+
+
+def _drop_inline_scripts(app, pagename, templatename, context, doctree) -> None:
+    """The theme's two name the page, for a switch of versions, and turn off a search while typing: both unused here."""
+    context["script_files"] = [script for script in context["script_files"] if getattr(script, "filename", None)]
+
+
+def setup(app) -> dict:
+    """Fill in before sphinxext-opengraph reads the description; look at the scripts after the themes have added theirs."""
+    app.setup_extension("sphinxext.opengraph")
+    opengraph.get_description = _describe  # it has no setting to take the description from
+    app.connect("html-page-context", _fill, priority=499)
+    app.connect("html-page-context", _drop_inline_scripts, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
