@@ -1,4 +1,4 @@
-# html · test · test-parity · records · seeds · live · bench · clean: each sets up what it needs, once.
+# html · test · test-parity · records · matrix · seeds · live · bench · clean: each sets up what it needs, once.
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -9,7 +9,7 @@ PARITY_VENV   := .venv-parity
 PARITY_PYTHON := $(PARITY_VENV)/bin/python
 PARITY_STAMP  := $(PARITY_VENV)/ready
 
-.PHONY: html test test-parity records seeds live bench clean
+.PHONY: html test test-parity records matrix seeds live bench clean
 .DELETE_ON_ERROR:
 
 html: $(STAMP)  ## build the site
@@ -24,6 +24,9 @@ test-parity: $(PARITY_STAMP)  ## the tests against PyTorch and JAX; the pages th
 
 records: $(PARITY_STAMP)  ## run the pages that use PyTorch and JAX, and record what they give
 	$(PARITY_PYTHON) -m sitekit rerun parity --record
+
+matrix: $(PARITY_STAMP)  ## run the pages' claims on every backend and version of Keras, and record what differs
+	$(PARITY_PYTHON) -m sitekit matrix $(ARGS)
 
 seeds: $(STAMP)  ## train the task pages' models from ten other seeds each, and record how they do
 	$(PYTHON) tests/seeds.py $(ARGS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import fnmatch
 import itertools
 import platform
 import re
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 
-from sitekit import matrix_record, pages, read_configuration, settings_from
+from sitekit import matrix_record, read_configuration, settings_from
 from sitekit.execution import Result, Settings, executed
 from sitekit.matrix_record import DIFFERS, STOPPED
 from sitekit.pages import CLAIM, Page
@@ -29,7 +28,7 @@ from sitekit.records import PACKAGES
 from sitekit.tolerant import STOPPED as STOP
 from sitekit.tolerant import short
 
-PLAN, RECORD = "matrix.toml", "reference/backends.record.json"
+PLAN = "matrix.toml"
 STACK = ("numpy", "tensorflow", "torch", "jax")
 OWN = re.compile(r"\btf\.|\btensorflow\b")
 TENSORFLOW_ONLY = "its cell uses TensorFlow itself"
@@ -37,11 +36,11 @@ TENSORFLOW_ONLY = "its cell uses TensorFlow itself"
 
 @dataclass(frozen=True)
 class Cell:
-    """What one cell of code gave: a pair for each claim, its sentence and how it differs, if it does; why the cell stopped, if it did."""
+    """What one cell of code gave."""
 
     source: str
-    claims: list[tuple[str, str]]
-    stopped: str = ""
+    claims: list[tuple[str, str]]  # for each its sentence, and how it differs, if it does
+    stopped: str = ""  # the reason
 
 
 def matrix(confdir: Path, source: str, paths: Sequence[Path] = (), changed: bool = False) -> int:
@@ -59,82 +58,75 @@ def matrix(confdir: Path, source: str, paths: Sequence[Path] = (), changed: bool
         Only pages whose code is not what the record was made of.
     """
     plan = tomllib.loads((confdir / PLAN).read_text("utf-8"))
-    path = confdir / source / RECORD
-    record = {"stack": stack(), "keras": plan["keras"], "backends": plan["backends"], "left_out": plan["left_out"], "pages": {}}
-    found = pages_of(confdir / source, plan["left_out"])
+    path = confdir / source / matrix_record.WHERE
+    record = {"stack": stack(), **plan, "pages": {}}
+    found = matrix_record.pages_of(confdir / source, plan["left_out"])
     if paths or changed:
         before = matrix_record.read(path)
         if any(before[key] != record[key] for key in ("stack", "keras", "backends")):
             print(f"{path.name} was made with other versions: make all of it anew ({matrix_record.COMMAND})")
             return 2
-        record["pages"] = {page.docname: before["pages"][page.docname] for page in found if page.docname in before["pages"]}
-        found = [page for page in found if page.path in {path.resolve() for path in paths} or changed and _is_new(page, record)]
+        names = {page.docname for page in found}
+        record["pages"] = {name: page for name, page in before["pages"].items() if name in names}
+        asked = {path.resolve() for path in paths}
+        found = [page for page in found if page.path in asked or changed and matrix_record.is_new(page, record)]
     settings = settings_from(read_configuration(confdir), confdir)
-    results, failed = run(found, plan, settings, confdir / "_build")
-    record["pages"].update(results)
+    gave = run(found, plan, settings, confdir / "_build")
+    for page in found:
+        record["pages"][page.docname] = summed(page, {name: results[page.docname] for name, results in gave.items()})
     matrix_record.write(path, record)
     for combination, counter in matrix_record.counts(record).items():
         print(f"{combination}: {counter['hold']} hold, {counter[DIFFERS]} differ, {counter[STOPPED]} not reached")
-    return int(failed)
-
-
-def _is_new(page: Page, record: Mapping) -> bool:
-    return record["pages"].get(page.docname, {}).get("code") != matrix_record.code_of(page)
-
-
-def pages_of(folder: Path, left_out: Mapping[str, str]) -> list[Page]:
-    """The pages below a folder that have claims, run in the site's own environment, and are not left out."""
-    found = []
-    for path in sorted(folder.rglob("*.md")):
-        page = pages.read(path, path.relative_to(folder).with_suffix("").as_posix())
-        if page and not page.environment and page.docname != RECORD.partition(".")[0] \
-                and any(matrix_record.sentences(page)) and not any(fnmatch.fnmatch(page.docname, pattern) for pattern in left_out):
-            found.append(page)
-    return found
+    return int(_told(next(iter(gave.values()))))
 
 
 def stack() -> dict[str, str]:
     """Name -> version of what all combinations have in common."""
     names = {name: "tensorflow-cpu" if name == "tensorflow" and sys.platform == "linux" else name for name in STACK}
-    return {"Python": platform.python_version(), **{PACKAGES[name]: version(names[name]).partition("+")[0] for name in STACK}}
+    found = {PACKAGES[name]: version(names[name]).partition("+")[0] for name in STACK}
+    return {"Python": platform.python_version(), **found}
 
 
-def run(found: Sequence[Page], plan: Mapping, settings: Settings, build: Path) -> tuple[dict[str, dict], bool]:
-    """Run pages on all combinations.
-
-    Returns
-    -------
-    dict
-        Page name -> what the record keeps of it.
-    bool
-        Whether a claim fails on the reference, where all should hold.
-    """
-    reference: dict[str, list[Cell]] = {}
-    findings: dict[str, dict[tuple, list[str]]] = {page.docname: {} for page in found}  # (claim, outcome, message) -> combinations
+def run(found: Sequence[Page], plan: Mapping, settings: Settings, build: Path) -> dict[str, dict[str, list[Cell]]]:
+    """Run pages on all combinations, the reference first: combination -> page name -> what its cells gave."""
+    gave = {}
     for number, backend in itertools.product(plan["keras"], plan["backends"]):
-        began, combination = time.perf_counter(), f"{number} {backend}"
-        with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
-            env = {**settings.env, **compiled_once(build), "KERAS_BACKEND": backend, "PYTHONPATH": overlay(number, build)}
-            results = executed([tolerant(page) for page in found], replace(settings, env=env, cache_dir=Path(folder)))
-        for name, result in results.items():
-            gave = cells(result)
-            for index, (outcome, message) in enumerate(compared(reference.setdefault(name, gave), gave, backend)):
-                if outcome:
-                    findings[name].setdefault((index, outcome, message), []).append(combination)
-        print(f"  Keras {combination}: {count(len(found), 'page')}, {time.perf_counter() - began:.0f} s", flush=True)
-    return {page.docname: _kept(page, reference[page.docname], findings[page.docname]) for page in found}, _told(reference)
+        began = time.perf_counter()
+        gave[f"{number} {backend}"] = run_on(number, backend, found, settings, build)
+        print(f"  Keras {number} {backend}: {count(len(found), 'page')}, {time.perf_counter() - began:.0f} s", flush=True)
+    return gave
 
 
-def _kept(page: Page, reference: Sequence[Cell], findings: Mapping[tuple, Sequence[str]]) -> dict:
-    claims = [sentence for cell in reference for sentence, _ in cell.claims]
-    listed = [dict(zip(("claim", "outcome", "message"), key)) | {"on": on} for key, on in sorted(findings.items())]
-    return {"date": date.today().isoformat(), "code": matrix_record.code_of(page), "claims": claims, "findings": listed}
+def run_on(number: str, backend: str, found: Sequence[Page], settings: Settings, build: Path) -> dict[str, list[Cell]]:
+    """Run pages with one version of Keras on one backend: page name -> what its cells gave."""
+    env = {**settings.env, **compiled_once(build), "KERAS_BACKEND": backend, "PYTHONPATH": overlay(number, build)}
+    preload = [*settings.preload, "tensorflow"]  # which Keras's way to seed imports, whatever the backend
+    with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+        settings = replace(settings, env=env, preload=preload, cache_dir=Path(folder))
+        return {name: cells(result) for name, result in executed([tolerant(page) for page in found], settings).items()}
+
+
+def summed(page: Page, gave: Mapping[str, Sequence[Cell]]) -> dict:
+    """What the record keeps of a page, from what its cells gave on each combination, the reference first."""
+    reference = next(iter(gave.values()))
+    findings: dict[tuple, list[str]] = {}  # (claim, outcome, message) -> combinations
+    for combination, found in gave.items():
+        for index, (outcome, message) in enumerate(compared(reference, found, combination.split()[1])):
+            if outcome:
+                findings.setdefault((index, outcome, message), []).append(combination)
+    return {
+        "date": date.today().isoformat(), "code": matrix_record.code_of(page),
+        "claims": [sentence for cell in reference for sentence, _ in cell.claims],
+        "findings": [dict(zip(("claim", "outcome", "message", "on"), (*key, on))) for key, on in sorted(findings.items())],
+    }
 
 
 def _told(reference: Mapping[str, Sequence[Cell]]) -> bool:
     """Say what does not hold where the site is built; whether there is any."""
-    wrong = [f"{name}, on the reference: {text}" for name, gave in reference.items() for cell in gave
-             for text in [*(f"{sentence}: {differs}" for sentence, differs in cell.claims if differs), cell.stopped] if text]
+    wrong = []
+    for name, found in reference.items():
+        for cell in found:
+            wrong += [f"{name}: {sentence}: {differs}" for sentence, differs in cell.claims if differs]
     print(*wrong, sep="\n", end="\n" * bool(wrong))
     return bool(wrong)
 
@@ -145,9 +137,9 @@ def overlay(number: str, build: Path) -> str:
         return ""
     folder = build / f"keras-{number}"
     if not folder.exists():
-        aside = folder.with_suffix(".new")
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade",
-                        "--target", str(aside), f"keras=={number}"], check=True)
+        aside = build / f"{folder.name}.new"
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "--no-deps", "--upgrade", "--target", str(aside), f"keras=={number}"], check=True)
         aside.rename(folder)
     return str(folder)
 
@@ -159,7 +151,7 @@ def compiled_once(build: Path) -> dict[str, str]:
 
 
 def tolerant(page: Page) -> Page:
-    """A page that goes on after a failure: its cells may raise, and a cell before them has its claims note what they find."""
+    """A page that goes on after a failure: its cells may raise, and one before them has its claims note what they find."""
     notebook = copy.deepcopy(page.notebook)
     notebook.metadata.pop("source_map", None)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import json
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from sitekit.pages import Page
 
 DIFFERS, STOPPED = "differs", "not reached"
 COMMAND = "make matrix"
+WHERE = "reference/backends.record.json"  # below the folder of the pages, beside the page that draws it
 
 
 def read(path: Path) -> dict:
@@ -54,9 +56,10 @@ def write(path: Path, record: Mapping) -> None:
 
 
 def _page(page: Mapping) -> str:
-    lists = (f'   {json.dumps(key)}: [\n' + ",\n".join(f"    {_dumps(item)}" for item in page[key]) + "\n   ]"
-             for key in ("claims", "findings"))
-    return "{\n" + ",\n".join([f'   "date": {_dumps(page["date"])}', f'   "code": {_dumps(page["code"])}', *lists]) + "\n  }"
+    short = [f"   {_dumps(key)}: {_dumps(page[key])}" for key in ("date", "code")]
+    for key in ("claims", "findings"):
+        short.append(f"   {_dumps(key)}: [\n" + ",\n".join(f"    {_dumps(item)}" for item in page[key]) + "\n   ]")
+    return "{\n" + ",\n".join(short) + "\n  }"
 
 
 def _dumps(value) -> str:
@@ -92,7 +95,8 @@ def counts(record: Mapping, names: Sequence[str] | None = None) -> dict[str, Cou
 
 def everywhere(record: Mapping) -> int:
     """How many claims hold on all combinations."""
-    return sum(len(page["claims"]) - len({finding["claim"] for finding in page["findings"]}) for page in record["pages"].values())
+    found = record["pages"].values()
+    return sum(len(page["claims"]) - len({finding["claim"] for finding in page["findings"]}) for page in found)
 
 
 def code_of(page: Page) -> str:
@@ -122,6 +126,30 @@ def stale(record: Mapping, folder: Path) -> list[str]:
         gone = [text for text in page["claims"] if not any(pattern.fullmatch(text) for pattern in patterns)]
         lines += [f"{name} no longer says {text!r} ({COMMAND} ARGS=docs/{name}.md)" for text in gone]
     return lines
+
+
+def newer(record: Mapping, folder: Path) -> list[str]:
+    """The names of the pages whose code is not what the record was made of, new ones among them."""
+    found = pages_of(folder, record["left_out"])
+    return [page.docname for page in found if is_new(page, record)]
+
+
+def is_new(page: Page, record: Mapping) -> bool:
+    """Whether the record does not have a page's code as it is."""
+    return record["pages"].get(page.docname, {}).get("code") != code_of(page)
+
+
+def pages_of(folder: Path, left_out: Mapping[str, str]) -> list[Page]:
+    """The pages below a folder that have claims, run in the site's own environment, and are not left out."""
+    found = []
+    for path in sorted(folder.rglob("*.md")):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name == WHERE.partition(".")[0] or any(fnmatch.fnmatch(name, pattern) for pattern in left_out):
+            continue
+        page = pages.read(path, name)
+        if page and not page.environment and any(sentences(page)):
+            found.append(page)
+    return found
 
 
 def sentences(page: Page | None) -> Iterator[re.Pattern]:

@@ -53,7 +53,7 @@ def install(shell, raising: Collection[int] = ()) -> None:
 
 
 def _let_numpy_read_torch() -> None:
-    """Let ``np.array(layer(x))`` work where PyTorch computes: it refuses what carries gradients, and pages are full of it."""
+    """Let ``np.array(layer(x))``, of which pages are full, work with PyTorch, which refuses what carries gradients."""
     if "torch" in sys.modules:
         tensor = sys.modules["torch"].Tensor
         read = tensor.numpy
@@ -89,7 +89,7 @@ def named(error: BaseException) -> str:
 def short(text: str) -> str:
     """One line of at most `LENGTH` characters, with nothing in it of the machine where it was said.
 
-    >>> short("in /home/me/site-packages/keras/src/ops.py,\\n  at 0x7f00deadbeef")
+    >>> short("in /home/me/keras/ops.py,\\n  at 0x7f00deadbeef")
     'in …/ops.py, at 0x…'
     """
     text = " ".join(ADDRESS.sub("0x…", PATH.sub("…/", ANSI.sub("", text))).split())
