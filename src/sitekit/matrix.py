@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import nbformat
@@ -68,23 +68,32 @@ def matrix(confdir: Path, source: str, paths: Sequence[Path] = (), changed: bool
             return 2
         names = {page.docname for page in found}
         record["pages"] = {name: page for name, page in before["pages"].items() if name in names}
-        asked = {path.resolve() for path in paths}
-        found = [page for page in found if page.path in asked or changed and matrix_record.is_new(page, record)]
+        asked = {path.resolve(): path for path in paths}
+        for path_ in set(asked) - {page.path.resolve() for page in found}:
+            print(f"{asked[path_]} is no page with claims that {PLAN} has run")
+            return 2
+        found = [page for page in found if page.path.resolve() in asked or changed and matrix_record.is_new(page, record)]
     settings = settings_from(read_configuration(confdir), confdir)
-    gave = run(found, plan, settings, confdir / "_build")
+    gave = run(found, plan, settings, confdir / "_build") if found else {}
     for page in found:
         record["pages"][page.docname] = summed(page, {name: results[page.docname] for name, results in gave.items()})
     matrix_record.write(path, record)
     for combination, counter in matrix_record.counts(record).items():
         print(f"{combination}: {counter['hold']} hold, {counter[DIFFERS]} differ, {counter[STOPPED]} not reached")
-    return int(_told(next(iter(gave.values()))))
+    return int(_told(next(iter(gave.values()), {})))
 
 
 def stack() -> dict[str, str]:
     """Name -> version of what all combinations have in common."""
-    names = {name: "tensorflow-cpu" if name == "tensorflow" and sys.platform == "linux" else name for name in STACK}
-    found = {PACKAGES[name]: version(names[name]).partition("+")[0] for name in STACK}
-    return {"Python": platform.python_version(), **found}
+    found = {"Python": platform.python_version()}
+    for module in STACK:
+        try:  # tensorflow-cpu is installed as tensorflow, and others may be
+            distribution = packages_distributions()[module][0]
+        except KeyError:
+            message = f"{module} is not installed: the matrix takes an environment with all backends ({matrix_record.COMMAND})"
+            raise SystemExit(message) from None
+        found[PACKAGES[module]] = version(distribution).partition("+")[0]  # the same release, whatever it was built for
+    return found
 
 
 def run(found: Sequence[Page], plan: Mapping, settings: Settings, build: Path) -> dict[str, dict[str, list[Cell]]]:
@@ -122,11 +131,12 @@ def summed(page: Page, gave: Mapping[str, Sequence[Cell]]) -> dict:
 
 
 def _told(reference: Mapping[str, Sequence[Cell]]) -> bool:
-    """Say what does not hold where the site is built; whether there is any."""
+    """Say what does not hold where the site is built, which is an error of a page; whether there is any."""
     wrong = []
     for name, found in reference.items():
         for cell in found:
             wrong += [f"{name}: {sentence}: {differs}" for sentence, differs in cell.claims if differs]
+            wrong += [f"{name}: a cell stopped: {cell.stopped}"] * bool(cell.stopped)
     print(*wrong, sep="\n", end="\n" * bool(wrong))
     return bool(wrong)
 
@@ -157,7 +167,7 @@ def tolerant(page: Page) -> Page:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     raising = [index for index, cell in enumerate(code) if "raises-exception" in cell.metadata.get("tags", ())]
     for cell in code:
-        cell.metadata["tags"] = ["raises-exception", "allow-stderr"]
+        cell.metadata["tags"] = [*cell.metadata.get("tags", ()), "raises-exception", "allow-stderr"]
     first = f"from sitekit.tolerant import install\ninstall(get_ipython(), {raising})\ndel install"
     notebook.cells.insert(0, nbformat.v4.new_code_cell(first, metadata={"tags": ["allow-stderr"]}))
     return replace(page, notebook=notebook)

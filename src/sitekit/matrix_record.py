@@ -99,6 +99,22 @@ def everywhere(record: Mapping) -> int:
     return sum(len(page["claims"]) - len({finding["claim"] for finding in page["findings"]}) for page in found)
 
 
+def fails_on(record: Mapping, name: str, sentence: str) -> list[str]:
+    """The backends on which a page's claim does not hold, with the reference's version of Keras.
+
+    Raises
+    ------
+    ValueError
+        If the record has no such claim.
+    """
+    claims = record["pages"].get(name, {}).get("claims", [])
+    if sentence not in claims:
+        raise ValueError(f"the record has no claim {sentence!r} of {name!r} (to make it anew: {COMMAND})")
+    found = {combination for finding in record["pages"][name]["findings"] for combination in finding["on"]
+             if claims[finding["claim"]] == sentence}
+    return [backend for backend in record["backends"] if f"{record['keras'][0]} {backend}" in found]
+
+
 def code_of(page: Page) -> str:
     """The hash of what of a page is run."""
     return fingerprint([list(cell) for cell in page.code])[:16]

@@ -11,7 +11,7 @@ from sitekit.matrix_record import DIFFERS, STOPPED, combinations, counts
 from sitekit.progress import count
 from sitekit.records import PACKAGES
 
-HOLDS = '<span class="ur-claim-mark" title="holds">✓</span>'
+HOLDS = '<span class="ur-claim-mark" role="img" aria-label="holds">✓</span>'
 
 
 def summary(record: Mapping) -> str:

@@ -40,13 +40,12 @@ def install(shell, raising: Collection[int] = ()) -> None:
 
     def after(result) -> None:
         nonlocal number
-        if number >= 0 and result.error_in_exec is not None:
+        if number >= 0 and result.error_in_exec is not None and number not in raising:
             reason = _root(result.error_in_exec, lost)
             _publish(STOPPED, reason, f"stopped: {reason}")
-            if number not in raising:
-                for name in _unset(shell.transform_cell(result.info.raw_cell), result.error_in_exec):
-                    shell.user_ns.pop(name, None)  # else later cells would speak of what an earlier one has left there
-                    lost[name] = reason
+            for name in _unset(shell.transform_cell(result.info.raw_cell), result.error_in_exec):
+                shell.user_ns.pop(name, None)  # else later cells would speak of what an earlier one has left there
+                lost[name] = reason
         number += 1
 
     shell.events.register("post_run_cell", after)

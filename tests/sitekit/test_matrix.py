@@ -149,6 +149,13 @@ def test_counts():
     assert matrix_record.everywhere(SOME) == 0
 
 
+def test_where_a_claim_fails():
+    assert matrix_record.fails_on(SOME, "a", "A `one` < two") == ["torch"]
+    assert matrix_record.fails_on(SOME, "a", "B") == []
+    with pytest.raises(ValueError, match=r"the record has no claim 'C' of 'a' \(to make it anew: make matrix\)"):
+        matrix_record.fails_on(SOME, "a", "C")
+
+
 def test_sentences_that_no_longer_stand_are_named(project):
     text = page("ur.claim('Stays').holds(True)\nur.claim(f'It is {1 + 1} now').holds(True)\nur.claim('Said '\n  'twice')")
     project.write("docs/a.md", text)
@@ -218,6 +225,30 @@ def test_a_record_of_other_versions_is_not_mixed_with_new_pages(here, monkeypatc
     monkeypatch.setattr(matrix, "stack", lambda: {"Python": "4"})
     assert matrix.matrix(here.root, "docs", changed=True) == 2
     assert "was made with other versions: make all of it anew (make matrix)" in capsys.readouterr().out
+
+
+def test_a_page_that_the_plan_does_not_run_is_refused(here, capsys):
+    matrix.matrix(here.root, "docs")
+    assert matrix.matrix(here.root, "docs", [here.root / "docs/c.md"]) == 2
+    assert "docs/c.md is no page with claims that matrix.toml has run" in capsys.readouterr().out
+
+
+def test_nothing_is_run_when_nothing_has_changed(here, monkeypatch):
+    matrix.matrix(here.root, "docs")
+    monkeypatch.setattr(matrix, "run_on", None)
+    assert matrix.matrix(here.root, "docs", changed=True) == 0
+
+
+def test_a_missing_backend_is_named(monkeypatch):
+    monkeypatch.setattr(matrix, "STACK", ("numpy", "nowhere"))
+    with pytest.raises(SystemExit, match=r"nowhere is not installed: the matrix takes an environment with all backends \(make matrix\)"):
+        matrix.stack()
+
+
+def test_a_cell_that_stops_on_the_reference_is_told(capsys):
+    assert matrix._told({"a": [Cell("", [("Holds", "")], "KeyError: 1")]})
+    assert capsys.readouterr().out == "a: a cell stopped: KeyError: 1\n"
+    assert not matrix._told({"a": [Cell("", [("Holds", "")])]}) and capsys.readouterr().out == ""
 
 
 def test_a_claim_that_fails_on_the_reference_fails_the_command(here, monkeypatch, capsys):
