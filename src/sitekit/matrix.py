@@ -1,4 +1,4 @@
-"""``python -m sitekit matrix``: run the pages' claims on every backend and version of Keras, and record what differs."""
+"""``python -m sitekit matrix``: run the pages' claims on every backend and version of Keras; record what differs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def matrix(confdir: Path, source: str, paths: Sequence[Path] = (), changed: bool
         for path_ in set(asked) - {page.path.resolve() for page in found}:
             print(f"{asked[path_]} is no page with claims that {PLAN} has run")
             return 2
-        found = [page for page in found if page.path.resolve() in asked or changed and matrix_record.is_new(page, record)]
+        found = [page for page in found
+                 if page.path.resolve() in asked or changed and matrix_record.is_new(page, record)]
     settings = settings_from(read_configuration(confdir), confdir)
     gave = run(found, plan, settings, confdir / "_build") if found else {}
     for page in found:
@@ -90,8 +91,8 @@ def stack() -> dict[str, str]:
         try:  # tensorflow-cpu is installed as tensorflow, and others may be
             distribution = packages_distributions()[module][0]
         except KeyError:
-            message = f"{module} is not installed: the matrix takes an environment with all backends ({matrix_record.COMMAND})"
-            raise SystemExit(message) from None
+            wanted = f"the matrix takes an environment with all backends ({matrix_record.COMMAND})"
+            raise SystemExit(f"{module} is not installed: {wanted}") from None
         found[PACKAGES[module]] = version(distribution).partition("+")[0]  # the same release, whatever it was built for
     return found
 
@@ -102,7 +103,8 @@ def run(found: Sequence[Page], plan: Mapping, settings: Settings, build: Path) -
     for number, backend in itertools.product(plan["keras"], plan["backends"]):
         began = time.perf_counter()
         gave[f"{number} {backend}"] = run_on(number, backend, found, settings, build)
-        print(f"  Keras {number} {backend}: {count(len(found), 'page')}, {time.perf_counter() - began:.0f} s", flush=True)
+        seconds = time.perf_counter() - began
+        print(f"  Keras {number} {backend}: {count(len(found), 'page')}, {seconds:.0f} s", flush=True)
     return gave
 
 
@@ -123,10 +125,11 @@ def summed(page: Page, gave: Mapping[str, Sequence[Cell]]) -> dict:
         for index, (outcome, message) in enumerate(compared(reference, found, combination.split()[1])):
             if outcome:
                 findings.setdefault((index, outcome, message), []).append(combination)
+    keys = "claim", "outcome", "message", "on"
     return {
         "date": date.today().isoformat(), "code": matrix_record.code_of(page),
         "claims": [sentence for cell in reference for sentence, _ in cell.claims],
-        "findings": [dict(zip(("claim", "outcome", "message", "on"), (*key, on))) for key, on in sorted(findings.items())],
+        "findings": [dict(zip(keys, (*key, on))) for key, on in sorted(findings.items())],
     }
 
 
@@ -149,7 +152,8 @@ def overlay(number: str, build: Path) -> str:
     if not folder.exists():
         aside = build / f"{folder.name}.new"
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "--no-deps", "--upgrade", "--target", str(aside), f"keras=={number}"], check=True)
+        options = ["--no-deps", "--upgrade", "--target", str(aside)]
+        subprocess.run([*pip, "install", *options, f"keras=={number}"], check=True)
         aside.rename(folder)
     return str(folder)
 
@@ -161,7 +165,7 @@ def compiled_once(build: Path) -> dict[str, str]:
 
 
 def tolerant(page: Page) -> Page:
-    """A page that goes on after a failure: its cells may raise, and one before them has its claims note what they find."""
+    """A page that goes on after a failure: its cells may raise, and a first one has its claims note what they find."""
     notebook = copy.deepcopy(page.notebook)
     notebook.metadata.pop("source_map", None)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

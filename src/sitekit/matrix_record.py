@@ -25,11 +25,11 @@ def read(path: Path) -> dict:
     Returns
     -------
     dict
-        ``stack``: name -> version of what all combinations have; ``keras``, ``backends``: what was combined, the reference
-        first; ``left_out``: pattern of page names -> why they are not run; ``pages``: page name -> ``date``, ``code`` (its
-        hash), ``claims`` (their sentences, as the reference gives them) and ``findings``: each with the index of its
-        ``claim``, the ``outcome``, the ``message``, and the combinations ``on`` which it was found. Where there is no
-        finding, the claim holds.
+        ``stack``: name -> version of what all combinations have; ``keras``, ``backends``: what was combined, the
+        reference first; ``left_out``: pattern of page names -> why they are not run; ``pages``: page name -> ``date``,
+        ``code`` (its hash), ``claims`` (their sentences, as the reference gives them) and ``findings``: each with the
+        index of its ``claim``, the ``outcome``, the ``message``, and the combinations ``on`` which it was found. Where
+        there is no finding, the claim holds.
 
     Raises
     ------

@@ -25,7 +25,8 @@ def summary(record: Mapping) -> str:
 
 
 def _counted(counter: Counter) -> str:
-    rest = [f"{counter[outcome]} {text}" for outcome, text in ((DIFFERS, "differ"), (STOPPED, "not reached")) if counter[outcome]]
+    words = (DIFFERS, "differ"), (STOPPED, "not reached")
+    rest = [f"{counter[outcome]} {text}" for outcome, text in words if counter[outcome]]
     return f"<td><strong>{counter['hold']}</strong> hold" + "".join(f"<br>{text}" for text in rest) + "</td>"
 
 
@@ -54,8 +55,10 @@ def changes(record: Mapping) -> str:
             on = _versions(finding["on"], backend)
             if on:
                 sentence = page["claims"][finding["claim"]]
-                rows.append([_head(_link(name)), *_cells(_code(sentence), _listed(on, record), _said(finding))])
-    return _table(["page", "claim", "Keras", "what differs"], rows, f"On {PACKAGES[backend]}, between versions of Keras")
+                cells = _cells(_code(sentence), _listed(on, record), _said(finding))
+                rows.append([_head(_link(name)), *cells])
+    titles = ["page", "claim", "Keras", "what differs"]
+    return _table(titles, rows, f"On {PACKAGES[backend]}, between versions of Keras")
 
 
 def reasons(record: Mapping, least: int = 3) -> str:
@@ -68,7 +71,8 @@ def reasons(record: Mapping, least: int = 3) -> str:
                     found[PACKAGES[backend], finding["outcome"], finding["message"]] += 1
     rows = [[_head(backend), *_cells(outcome, html.escape(message), str(number))]
             for (backend, outcome, message), number in found.most_common() if number >= least]
-    return _table(["backend", "outcome", "message", "claims"], rows, f"Why, with Keras {record['keras'][0]}, most frequent first")
+    titles = ["backend", "outcome", "message", "claims"]
+    return _table(titles, rows, f"Why, with Keras {record['keras'][0]}, most frequent first")
 
 
 def claims(record: Mapping) -> str:
@@ -76,8 +80,10 @@ def claims(record: Mapping) -> str:
     parts = []
     for name, page in sorted(record["pages"].items()):
         differing = len({finding["claim"] for finding in page["findings"]})
-        said = f"{count(len(page['claims']), 'claim')}, {differing} with a difference" if differing else "all hold everywhere"
-        rows = [[_head(_code(sentence)), *_across(record, page, index)] for index, sentence in enumerate(page["claims"])]
+        number = count(len(page["claims"]), "claim")
+        said = f"{number}, {differing} with a difference" if differing else f"{number}, all hold everywhere"
+        rows = [[_head(_code(sentence)), *_across(record, page, index)]
+                for index, sentence in enumerate(page["claims"])]
         titles = ["claim", *(PACKAGES[backend] for backend in record["backends"])]
         table = _table(titles, rows, f"{html.escape(name)}, recorded on {page['date']}")
         parts.append(f"<details><summary><strong>{html.escape(name)}</strong>: {said}</summary>{table}</details>")
@@ -88,7 +94,8 @@ def _across(record: Mapping, page: Mapping, index: int) -> Iterable[str]:
     """A claim's cells, one a backend."""
     findings = [finding for finding in page["findings"] if finding["claim"] == index]
     for backend in record["backends"]:
-        lines = [f"{_listed(on, record)}: {_said(finding)}" for finding in findings if (on := _versions(finding["on"], backend))]
+        lines = [f"{_listed(on, record)}: {_said(finding)}"
+                 for finding in findings if (on := _versions(finding["on"], backend))]
         yield f"<td>{'<br>'.join(lines) or HOLDS}</td>"
 
 
@@ -127,5 +134,6 @@ def _cells(*texts: str) -> list[str]:
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     head = "".join(f'<th scope="col">{title}</th>' for title in titles)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return ("<div class='pst-scrollable-table-container' tabindex='0' role='region' aria-label='" + html.escape(caption) + "'>"
-            f"<table class='table ur-table'><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
+    table = f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    region = f"class='pst-scrollable-table-container' tabindex='0' role='region' aria-label='{caption}'"
+    return f"<div {region}><table class='table ur-table'>{table}</table></div>"
