@@ -99,8 +99,17 @@ def everywhere(record: Mapping) -> int:
     return sum(len(page["claims"]) - len({finding["claim"] for finding in page["findings"]}) for page in found)
 
 
-def fails_on(record: Mapping, name: str, sentence: str) -> list[str]:
-    """The backends on which a page's claim does not hold, with the reference's version of Keras.
+def fails_on(record: Mapping, name: str, sentence: str, keras: str | None = None) -> list[str]:
+    """The backends on which a page's claim does not hold.
+
+    Parameters
+    ----------
+    record : mapping
+        From :func:`read`.
+    name, sentence : str
+        The page, and the claim's sentence.
+    keras : str, optional
+        The version of Keras; the reference's.
 
     Raises
     ------
@@ -112,7 +121,7 @@ def fails_on(record: Mapping, name: str, sentence: str) -> list[str]:
         raise ValueError(f"the record has no claim {sentence!r} of {name!r} (to make it anew: {COMMAND})")
     found = {combination for finding in record["pages"][name]["findings"] for combination in finding["on"]
              if claims[finding["claim"]] == sentence}
-    return [backend for backend in record["backends"] if f"{record['keras'][0]} {backend}" in found]
+    return [backend for backend in record["backends"] if f"{keras or record['keras'][0]} {backend}" in found]
 
 
 def code_of(page: Page) -> str:

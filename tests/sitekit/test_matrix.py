@@ -158,6 +158,7 @@ def test_counts():
 def test_where_a_claim_fails():
     assert matrix_record.fails_on(SOME, "a", "A `one` < two") == ["torch"]
     assert matrix_record.fails_on(SOME, "a", "B") == []
+    assert matrix_record.fails_on(SOME, "a", "B", "3.12.4") == ["tensorflow"]
     with pytest.raises(ValueError, match=r"the record has no claim 'C' of 'a' \(to make it anew: make matrix\)"):
         matrix_record.fails_on(SOME, "a", "C")
 
