@@ -1,9 +1,9 @@
-"""Train every task recipe with ten seeds that no page uses, and record how each did.
+"""Train every task recipe with ten seeds that no page uses, and record how each did, and what its page says of it.
 
 ``python tests/seeds.py``, or ``python tests/seeds.py spam poetry`` for those alone.
 
-A page trains its recipe with seed 0 and claims a bound. This shows that the bound is no luck of that seed.
-A recipe of ``docs/recipes`` takes part when it defines
+A page trains its recipe with seed 0 and claims a bound. This shows that the bound is no luck of that seed, and no other
+claim of the page either: the page's code runs once for each seed, and is given that seed's models. A recipe of ``docs/recipes`` takes part when it defines
 
 ``BOUND``
     What the page claims, by name of the figure: ``{"accuracy": ("at least", 0.95)}``, or ``"at most"``.
@@ -12,20 +12,25 @@ A recipe of ``docs/recipes`` takes part when it defines
     every figure named in ``BOUND``, ``"baseline"`` (what the first of them is held against), and whatever the page
     needs besides, such as ``"model"``.
 
-``tests/seeds.json`` keeps the figures with the recipe's SHA-256; ``tests/recipes/test_seeds.py`` fails once the recipe
-is not the one that was trained. Recipes whose record is up to date are passed over.
+``tests/seeds.json`` keeps the figures, and the claims that failed, with the SHA-256 of the recipe and of the page's code;
+``tests/recipes/test_seeds.py`` fails once they are not those that ran. Recipes whose record is up to date are passed over.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import importlib.util
+import io
 import json
+import os
 import platform
+import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest import mock
 
 RECIPES = Path(__file__).resolve().parents[1] / "docs" / "recipes"
 RECORD = Path(__file__).with_name("seeds.json")
@@ -37,9 +42,24 @@ def tasks() -> list[Path]:
     return [path for path in sorted(RECIPES.glob("*.py")) if "\nBOUND = " in path.read_text("utf-8")]
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def page_of(recipe: Path) -> Path:
+    """The page that trains a recipe."""
+    pages = [page for page in (RECIPES.parent / "tasks").glob("*.md")
+             if f"\nimport {recipe.stem}\n" in page.read_text("utf-8")]
+    if len(pages) != 1:
+        raise ValueError(f"{recipe.name} is imported by {len(pages)} pages of docs/tasks, but one was expected")
+    return pages[0]
+
+
+def cells(page: Path) -> list[str]:
+    """The code cells of a page, without their options."""
+    found = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [re.sub(r"\A(:[^\n]*\n)+\s*", "", cell) for cell in found]
+
+
+def digest(recipe: Path) -> str:
+    """The SHA-256 of a recipe and of its page's code, in hexadecimal."""
+    return hashlib.sha256("\0".join([recipe.read_text("utf-8"), *cells(page_of(recipe))]).encode()).hexdigest()
 
 
 def load(path: Path):
@@ -56,8 +76,8 @@ def read() -> dict[str, dict]:
 
 
 def misses(record: dict) -> list[str]:
-    """The figures of a record that do not keep their bound, in words; a figure that is no number never does."""
-    found = []
+    """What of a record does not hold, in words: claims, and figures' bounds. A figure that is no number keeps none."""
+    found = [f"seed {seed}: {claim}" for seed, claims in record.get("failed", {}).items() for claim in claims]
     for seed, figures in record["seeds"].items():
         for name, (side, bound) in record["bound"].items():
             value = figures[name]
@@ -68,19 +88,43 @@ def misses(record: dict) -> list[str]:
 
 def table(records: dict[str, dict]) -> list[str]:
     """A line for each figure of each recipe: what it is held against, and the worst and best of the seeds."""
-    lines = [f"{'recipe':20}{'figure':24}{'baseline':>10}{'bound':>17}{'worst':>9}{'best':>9}  seeds"]
+    lines = [f"{'recipe':20}{'figure':26}{'baseline':>10}{'bound':>17}{'worst':>9}{'best':>9}  seeds"]
     for recipe, record in records.items():
         for k, (name, (side, bound)) in enumerate(record["bound"].items()):
             values = sorted((figures[name] for figures in record["seeds"].values()), reverse=side == "at most")
             baseline = "" if k else f"{record['baseline']:.4g}"
-            lines.append(f"{recipe:20}{name:24}{baseline:>10}{f'{side} {bound:g}':>17}"
+            lines.append(f"{recipe:20}{name:26}{baseline:>10}{f'{side} {bound:g}':>17}"
                          f"{values[0]:>9.4g}{values[-1]:>9.4g}  {len(values)}")
     return lines
 
 
+def failed_claims(page: Path, recipe, result: dict) -> tuple[int, list[str]]:
+    """Run a page's code with what ``recipe.run`` gave: how many claims it makes, and those that fail."""
+    os.environ.setdefault("MPLBACKEND", "agg")
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    from unrolled.claims import Claim
+
+    made, failed, before = [], [], os.getcwd()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    with (mock.patch.dict(sys.modules, {recipe.__name__: recipe}), mock.patch.object(recipe, "run", lambda seed: result),
+          mock.patch.object(Claim, "_show", lambda claim, *_: made.append(claim)),
+          mock.patch.object(Claim, "_fail", lambda claim, why: failed.append(f"{claim.sentence}: {why}")),
+          contextlib.redirect_stdout(io.StringIO())):
+        os.chdir(page.parent)
+        try:
+            for cell in cells(page):
+                shell.run_cell(cell).raise_error()
+        finally:
+            os.chdir(before)
+            InteractiveShell.clear_instance()
+    return len(made), failed
+
+
 def train(path: Path) -> dict:
-    """Train a recipe with each seed."""
-    trained, recipe, seeds = digest(path), load(path), {}
+    """Train a recipe with each seed, and run its page on each."""
+    trained, recipe, page, seeds, failed = digest(path), load(path), page_of(path), {}, {}
     for side, _ in recipe.BOUND.values():
         if side not in ("at least", "at most"):
             raise ValueError(f"BOUND of {path.name} says {side!r}, but 'at least' or 'at most' was expected")
@@ -88,11 +132,12 @@ def train(path: Path) -> dict:
         result = recipe.run(seed=seed)
         seeds[str(seed)] = {name: float(result[name]) for name in recipe.BOUND}
         baseline = float(result["baseline"])
-        print(f"{path.name} seed {seed}: {seeds[str(seed)]}", flush=True)
+        claims, failed[str(seed)] = failed_claims(page, recipe, result)
+        print(f"{path.name} seed {seed}: {seeds[str(seed)]}, of {claims} claims failed: {failed[str(seed)]}", flush=True)
     versions = {name: version(name) for name in ("keras", "numpy")} | {"python": platform.python_version()}
     return {"sha256": trained, "date": datetime.date.today().isoformat(), "versions": versions,
             "bound": {name: list(bound) for name, bound in recipe.BOUND.items()},
-            "baseline": baseline, "seeds": seeds}
+            "baseline": baseline, "seeds": seeds, "claims": claims, "failed": failed}
 
 
 def main(names: list[str]) -> int:

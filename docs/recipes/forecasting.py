@@ -134,7 +134,7 @@ def forecast(model, hours, ahead):
     """Several hours ahead: each forecast goes back in, as if it had been measured."""
     window, found = hours, []
     for _ in range(ahead):
-        following = keras.ops.convert_to_numpy(model(window))
+        following = model.predict_on_batch(window)
         following = following[:, -1] if following.ndim == 3 else following
         found.append(following)
         window = np.concatenate([window[:, 1:], following[:, None]], axis=1)
@@ -243,6 +243,9 @@ def read_series(path):
     if len(rows) < 5 * TIMESTEPS + 10:
         raise BadFile(f"{path}:{reader.line_num}: {len(rows)} rows of numbers;"
                       f" expected at least {5 * TIMESTEPS + 10}")
+    if all(row == rows[0] for row in rows):
+        raise BadFile(f"{path}:{reader.line_num}: every row is as the first, {names[0]!r}"
+                      f" {rows[0][0]:g}; expected numbers that change")
     return names, np.array(rows, "float32")
 
 

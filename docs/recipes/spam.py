@@ -41,7 +41,12 @@ BOUND = {
     "lstm_mean_anywhere": ("at most", 0.95),
     "lstm_last": ("at most", 0.65),
     "simple_rnn_last": ("at most", 0.65),
+    # Spam caught, by where the evidence starts: in the worst seventh, in the last one
+    "lstm_attention_worst": ("at least", 0.9),
+    "lstm_mean_last": ("at most", 0.5),
+    "looked": ("at least", 0.8),  # of the attention, on the evidence and what follows
     "sentiment": ("at least", 0.95),  # which word the "not" belongs to
+    "turned": ("at least", 0.9),  # the same words in another order, both right
 }
 
 
@@ -84,6 +89,24 @@ def reviews(count, seed):
         row[at] = "good" if good_one else "bad"
         row[(at if turned_one else other) - 1] = "not"
     return words.tolist(), good ^ turned
+
+
+def turn_round(texts, positive):
+    """Reviews whose "not" stands before another word, and the same with it moved.
+
+    Moved in front of "good" or "bad", it turns the review round. Returns both, and
+    whether each was positive before.
+    """
+    before, after, was_positive = [], [], []
+    for text, good in zip(texts, positive):
+        place = next(k for k, word in enumerate(text) if word in ("good", "bad")) - 1
+        if text[place] != "not":
+            moved, other = list(text), text.index("not")
+            moved[place], moved[other] = text[other], text[place]
+            before.append(text)
+            after.append(moved)
+            was_positive.append(good)
+    return before, after, np.array(was_positive, bool)
 
 
 def vocabulary(texts, most=5000):
@@ -163,6 +186,19 @@ def right(model, x, y):
     return (ops.convert_to_numpy(model(x))[:, 0] > 0.5) == (y == 1)
 
 
+def by_place(answers, spam, at):
+    """The share of spam that is caught, by the seventh of the message it starts in."""
+    return np.array([answers[(spam == 1) & (at // 14 == k)].mean() for k in range(7)])
+
+
+def from_evidence(model, x, at):
+    """How much of the attention is on the evidence and what follows it, (count,)."""
+    words, embedding, layer, *_ = model.layers
+    weights = model.get_layer("pool").weights_of(layer(embedding(x)), ops.not_equal(x, 0))
+    weights = ops.convert_to_numpy(weights)[..., 0]
+    return np.array([row[k:].sum() for row, k in zip(weights, at)])
+
+
 def commonest(y, test_y):
     """The share that is right when the answer is always the commonest one."""
     return float((test_y == np.bincount(y).argmax()).mean())
@@ -183,25 +219,32 @@ def run(seed=0, verbose=0):
     """Train each way on spam whose evidence is early, and one model on sentiment.
 
     Returns the models; the accuracy on new messages with the evidence early, by the
-    way's name, and anywhere, by the name and "_anywhere"; of the latter, the messages
-    and which answers are right.
+    way's name, and anywhere, by the name and "_anywhere"; of the latter, the messages,
+    which answers are right, and the share of spam caught, by where its evidence starts.
     """
     texts, y, _ = messages(384, "early", 2 * seed)
     words = vocabulary(texts)
     tests = {}
     for place in ("early", "anywhere"):
-        new, new_y, at = messages(1000, place, 2 * seed + 1)
+        new, new_y, at = messages(500, place, 2 * seed + 1)
         tests[place] = {"texts": new, "x": encode(new, words), "y": new_y, "at": at}
-    result = {"models": {}, "right": {}, "words": words, "test": tests["anywhere"],
-              "baseline": commonest(y, tests["anywhere"]["y"])}
+    test = tests["anywhere"]
+    result = {"models": {}, "right": {}, "caught": {}, "words": words, "test": test,
+              "baseline": commonest(y, test["y"])}
+    both = [np.concatenate([t[key] for t in tests.values()]) for key in "xy"]
     for name, cell, pool in WAYS:
         keras.utils.set_random_seed(seed)
         model = network(len(words) + 2, cell, pool)
-        result["models"][name] = train(model, encode(texts, words), y, verbose=verbose)
-        early, anywhere = (right(model, t["x"], t["y"]) for t in tests.values())
-        result[name], result["right"][name] = float(early.mean()), anywhere
-        result[f"{name}_anywhere"] = float(anywhere.mean())
+        train(model, encode(texts, words), y, verbose=verbose)
+        early, anywhere = np.split(right(model, *both), 2)
+        caught = by_place(anywhere, test["y"], test["at"])
+        result["models"][name], result["right"][name] = model, anywhere
+        result[name], result[f"{name}_anywhere"] = float(early.mean()), float(anywhere.mean())
+        result["caught"][name], result[f"{name}_worst"] = caught, float(caught.min())
+        result[f"{name}_last"] = float(caught[-1])
     result["accuracy"] = result["gru_attention_anywhere"]
+    looked = from_evidence(result["models"]["lstm_attention"], test["x"], test["at"])
+    result["looked"] = float(looked[test["y"] == 1].mean())
 
     texts, y = reviews(768, 2 * seed)
     new, new_y = reviews(500, 2 * seed + 1)
@@ -209,10 +252,14 @@ def run(seed=0, verbose=0):
     keras.utils.set_random_seed(seed)
     model = network(len(words) + 2, "gru", "last")
     train(model, encode(texts, words, 12), y, epochs=8, rate=0.02, verbose=verbose)
+    before, after, was_good = turn_round(new, new_y)
+    answers = [right(model, encode(reviews, words, 12), positive)
+               for reviews, positive in ((before, was_good), (after, ~was_good))]
     return result | {
-        "reviews": new, "reviews_y": new_y, "review_words": words, "reviews_model": model,
+        "reviews": new, "reviews_y": new_y, "reviews_model": model,
         "sentiment": float(right(model, encode(new, words, 12), new_y).mean()),
         "sentiment_baseline": commonest(y, new_y),
+        "turned": float(np.logical_and(*answers).mean()),
     }
 
 

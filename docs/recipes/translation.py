@@ -46,7 +46,7 @@ LANGUAGES = ("en", "de", "fr", "es")
 STYLES = ("long", "medium")
 
 
-def dates(seed, training=3500, testing=500):
+def dates(seed, training=3500, testing=300):
     """Pairs of a written date and its ISO form, of the years 1990 to 2029.
 
     Returns those to train on and those to test on: no date is in both.
@@ -152,7 +152,7 @@ def network(words, letters, attention=False, units=UNITS):
     return keras.Model([source, previous], scores)
 
 
-def train(model, x, y, epochs=6, rate=0.02, verbose=0):
+def train(model, x, y, epochs=4, rate=0.025, verbose=0):
     """Teacher forcing: the right letters before, in; at each step, the next one, out."""
     steps = max(1, epochs * -(-len(x) // 64))
     rate = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.2)
@@ -268,8 +268,8 @@ def run(seed=0, verbose=0):
     x, y = vocabulary.read([s for s, _ in pairs]), vocabulary.targets([t for _, t in pairs])
     test_x = vocabulary.read(sources)
     result = {"pairs": pairs, "unseen": unseen, "vocabulary": vocabulary, "x": test_x}
-    result["baseline"] = exact(most_alike(pairs, sources[:50]), targets)
-    for name, attention, epochs in (("exact", False, 6), ("exact_attention", True, 3)):
+    result["baseline"] = exact(most_alike(pairs, sources[:20]), targets)
+    for name, attention, epochs in (("exact", False, 4), ("exact_attention", True, 2)):
         keras.utils.set_random_seed(seed)
         model = train(network(*vocabulary.sizes, attention), x, y, epochs, verbose=verbose)
         letters, looked = greedy(take_apart(model), test_x, y.shape[1] - 1)
@@ -329,12 +329,17 @@ def read_pairs(path):
 
 
 def split(pairs, seed):
-    """Nine tenths to train on, one tenth to test on; no target is in both."""
-    targets = sorted({target for _, target in pairs})
-    order = np.random.default_rng(seed).permutation(len(targets))
-    held = {targets[k] for k in order[: max(1, len(targets) // 10)]}
-    return ([pair for pair in pairs if pair[1] not in held],
-            [pair for pair in pairs if pair[1] in held])
+    """Nine tenths to train on, one tenth to test on; no target is in both.
+
+    Where the same few targets come again and again, as answers to questions do, it is
+    the sources of which none is in both.
+    """
+    side = 1 if 10 * len({target for _, target in pairs}) >= len(pairs) else 0
+    there = sorted({pair[side] for pair in pairs})
+    order = np.random.default_rng(seed).permutation(len(there))
+    held = {there[k] for k in order[: max(1, len(there) // 10)]}
+    return ([pair for pair in pairs if pair[side] not in held],
+            [pair for pair in pairs if pair[side] in held])
 
 
 def main():
@@ -346,7 +351,7 @@ def main():
                         help="the first version: one state carries it all")
     parser.add_argument("--beam", type=int, default=1, metavar="WIDTH",
                         help="beginnings to keep; default: 1, greedy")
-    parser.add_argument("--epochs", type=int, default=6, help="default: 6")
+    parser.add_argument("--epochs", type=int, default=4, help="default: 4")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--save", metavar="PATH", default="translation.keras",
                         help="where the model goes; default: translation.keras")

@@ -1,27 +1,20 @@
 """feedforward.py: on its own data and on a reader's table; each wrong table by its message."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
-from .conftest import RECIPES
-
 RECIPE = "feedforward.py"
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    specification = importlib.util.spec_from_file_location("feedforward", RECIPES / RECIPE)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def _rows(count, seed=0):
     """Rows of two numbers whose order is the class, in the documented format."""
     pairs = np.random.default_rng(seed).normal(size=(count, 2)) * 100
     return "a,b,kind\n" + "".join(f"{a:.2f},{b:.2f},{'up' if a < b else 'down'}\n" for a, b in pairs)
+
+
+def test_help_shows_the_format(recipe):
+    done = recipe.forked("--help")
+    assert done.returncode == 0 and "length,width,kind" in done.stdout and "--data" in done.stdout
 
 
 def test_on_its_own_data(alone):
@@ -39,7 +32,7 @@ def test_on_its_own_data(alone):
 def test_on_a_table_of_the_readers(alone):
     folder = alone(RECIPE)
     (folder.folder / "rows.csv").write_text(_rows(400), encoding="utf-8")
-    done = folder.python(RECIPE, "--data", "rows.csv", "--epochs", 20, "--save", "mine.keras")
+    done = folder.forked("--data", "rows.csv", "--epochs", 20, "--save", "mine.keras")
     assert done.returncode == 0, done.stderr[-2000:]
     line = next(line for line in done.stdout.splitlines() if line.startswith("accuracy on 40 new rows"))
     assert float(line.split()[-1]) >= 0.8
@@ -63,38 +56,38 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_with_a_table_and_where(recipe, tmp_path, case):
+def test_what_is_wrong_with_a_table_and_where(module, tmp_path, case):
     content, message = WRONG[case]
     path = tmp_path / "rows.csv"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(recipe.BadFile) as raised:
-        recipe.read_table(path)
+    with pytest.raises(module.BadFile) as raised:
+        module.read_table(path)
     assert str(raised.value).startswith(f"{path}{message}")
 
 
 def test_a_wrong_table_from_a_shell(alone):
     folder = alone(RECIPE)
     (folder.folder / "rows.csv").write_text("a,b,kind\n1,2,up\n1,up\n", encoding="utf-8")
-    done = folder.python(RECIPE, "--data", "rows.csv")
+    done = folder.forked("--data", "rows.csv")
     assert done.returncode == 2
     assert done.stderr == "rows.csv:3: 2 columns; expected 3, as in the first line: a, b, kind\n"
     assert not (folder.folder / "feedforward.keras").exists()
 
 
-def test_a_mark_at_the_start_and_lines_of_windows_are_read(recipe, tmp_path):
+def test_a_mark_at_the_start_and_lines_of_windows_are_read(module, tmp_path):
     path = tmp_path / "rows.csv"
     path.write_bytes(b"\xef\xbb\xbf" + _rows(10).replace("\n", "\r\n").encode())
-    x, y, classes = recipe.read_table(path)
+    x, y, classes = module.read_table(path)
     assert x.shape == (10, 2) and x.dtype == np.float32 and classes == ["down", "up"]
     np.testing.assert_array_equal(y, x[:, 0] < x[:, 1])
 
 
-def test_the_latest_pulse_is_the_class(recipe):
-    x, y, pulse = recipe.sequences(50, seed=3)
+def test_the_latest_pulse_is_the_class(module):
+    x, y, pulse = module.sequences(50, seed=3)
     for sequence, answers, pulses in zip(x, y, pulse):
         latest = None
-        for t in range(recipe.TIMESTEPS):
+        for t in range(module.TIMESTEPS):
             if pulses[t]:
-                latest = int(sequence[t, : recipe.CLASSES].argmax())
+                latest = int(sequence[t, : module.CLASSES].argmax())
             assert answers[t] == latest

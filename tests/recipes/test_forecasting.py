@@ -12,7 +12,7 @@ def rows(count, value="{:.2f}"):
 
 
 def test_help_shows_the_format(recipe):
-    done = recipe.python(RECIPE, "--help")
+    done = recipe.forked("--help")
     assert done.returncode == 0 and "time,north,south" in done.stdout and "--data" in done.stdout
 
 
@@ -26,14 +26,14 @@ def test_its_own_data(recipe):
 
 def test_a_file_of_the_reader(recipe):
     (recipe.folder / "series.csv").write_text(rows(200), "utf-8")
-    done = recipe.python(RECIPE, "--data", "series.csv", "--epochs", "1", "--last-only", "--save", "mine.keras")
+    done = recipe.forked("--data", "series.csv", "--epochs", "1", "--last-only", "--save", "mine.keras")
     assert done.returncode == 0, done.stderr
     assert "after the last row, north" in done.stdout and "answers the same: True" in done.stdout
 
 
 def test_a_wrong_file_is_one_line_and_status_2(recipe):
     (recipe.folder / "empty.csv").write_text("")
-    done = recipe.python(RECIPE, "--data", "empty.csv")
+    done = recipe.forked("--data", "empty.csv")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "empty.csv:1: the file is empty; expected a header such as time,north\n"
 
@@ -45,6 +45,7 @@ def test_a_wrong_file_is_one_line_and_status_2(recipe):
     (b"time;north\n0;1\n", ":1: one column, 'time;north'"),
     (b"0,1.5\n1,1.6\n", ":1: '1.5' is a number; expected a header"),
     (b"time,north\n0,1\n1,\xb0\n", ":3: byte 0xb0 is not UTF-8; expected a text file saved as UTF-8"),
+    (b"time,north\n" + b"0,1.5\n" * 130, ":131: every row is as the first, 'north' 1.5; expected numbers that change"),
     (rows(50).encode(), ":51: 50 rows of numbers; expected at least 130"),
 ])
 def test_each_kind_of_wrong_file(module, tmp_path, content, message):

@@ -1,13 +1,10 @@
 """keras_to_c.py: what it writes compiles without a warning and equals Keras; what it cannot write, it refuses."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
 
 import pytest
-
-from .conftest import RECIPES
 
 RECIPE = "keras_to_c.py"
 
@@ -104,7 +101,7 @@ def program(alone):
             "keras.Sequential([keras.Input((None,), dtype='int32'), L.Embedding(9, 2), L.LSTM(3), L.Dense(2)])"
             ".save('model.keras')")
     assert folder.python("-c", make).returncode == 0
-    done = folder.python(RECIPE, "model.keras", "model.c")
+    done = folder.forked("model.keras", "model.c")
     assert done.returncode == 0, done.stderr
     subprocess.run(["cc", "-std=c99", "model.c", "-o", "model", "-lm"], cwd=folder.folder, check=True)
     return lambda *words, text="": subprocess.run(["./model", *words], cwd=folder.folder, input=text, text=True,
@@ -140,50 +137,42 @@ def test_bad_input_is_refused(program, words, text, message):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {message}\n")
 
 
-def test_the_padding_of_a_mask_is_refused(alone, recipe, tmp_path):
-    recipe.keras_to_c(_sequential(_L().LSTM(3), mask_zero=True), tmp_path / "model.c")
+def test_the_padding_of_a_mask_is_refused(alone, module, tmp_path):
+    module.keras_to_c(_sequential(_L().LSTM(3), mask_zero=True), tmp_path / "model.c")
     subprocess.run(["cc", "-std=c99", "model.c", "-o", "model", "-lm"], cwd=tmp_path, check=True)
     done = subprocess.run(["./model", "3", "0"], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "error: token out of range 1 to 4: 0\n")
 
 
-def test_no_memory_is_lost_or_touched_out_of_bounds(recipe, tmp_path):
+def test_no_memory_is_lost_or_touched_out_of_bounds(module, tmp_path):
     """Every dialect, under the compiler's own checks of addresses and of undefined behaviour."""
     L = _L()
     model = _sequential(L.Bidirectional(L.LSTM(3, return_sequences=True)), L.GRU(2, return_sequences=True),
                         L.GRU(3, reset_after=False, return_sequences=True), L.Bidirectional(L.SimpleRNN(2)),
                         L.Dense(2, activation="softmax"))
-    recipe.keras_to_c(model, tmp_path / "model.c")
+    module.keras_to_c(model, tmp_path / "model.c")
     checks = "-g -fsanitize=address,undefined -fno-sanitize-recover=all"
     subprocess.run(["cc", *checks.split(), "-std=c99", "model.c", "-o", "model", "-lm"], cwd=tmp_path, check=True)
     done = subprocess.run(["./model", *"123443210" * 20], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
-def test_the_file_reads_as_one_whole(recipe):
-    source = recipe.keras_to_c(_sequential(_L().GRU(3)))
+def test_the_file_reads_as_one_whole(module):
+    source = module.keras_to_c(_sequential(_L().GRU(3)))
     assert "$" not in source
     assert "h[u] = z * h[u] + (1 - z) * candidate;" in source
-    assert "typedef float real;" in source and "typedef double real;" in recipe.keras_to_c(_sequential(_L().GRU(3)), real="double")
+    assert "typedef float real;" in source and "typedef double real;" in module.keras_to_c(_sequential(_L().GRU(3)), real="double")
 
 
-def test_a_name_cannot_end_the_comment_it_stands_in(recipe):
+def test_a_name_cannot_end_the_comment_it_stands_in(module):
     import keras
 
     model = keras.Sequential([keras.Input((None,), dtype="int32"), _L().Embedding(5, 2)], name="*_evil")
     model.name = "*/ int evil; /*"
-    assert "evil; /*" not in recipe.keras_to_c(model)
+    assert "evil; /*" not in module.keras_to_c(model)
 
 
 # What it refuses
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    specification = importlib.util.spec_from_file_location("keras_to_c", RECIPES / RECIPE)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def _sequential(*layers, **embedding):
@@ -226,13 +215,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_it_cannot_write_it_refuses(recipe, case):
+def test_what_it_cannot_write_it_refuses(module, case):
     make, message = REFUSED[case]
     with pytest.raises(ValueError) as raised:
-        recipe.keras_to_c(make())
+        module.keras_to_c(make())
     assert message in str(raised.value)
 
 
-def test_a_real_that_c_has_not_is_refused(recipe):
+def test_a_real_that_c_has_not_is_refused(module):
     with pytest.raises(ValueError, match="real is 'half', but C has 'float' and 'double'"):
-        recipe.keras_to_c(_sequential(_L().LSTM(3)), real="half")
+        module.keras_to_c(_sequential(_L().LSTM(3)), real="half")

@@ -1,11 +1,8 @@
 """keras_to_onnx.py: what it writes runs in ONNX Runtime and equals Keras; what it cannot write, it refuses."""
 
-import importlib.util
 import json
 
 import pytest
-
-from .conftest import RECIPES
 
 RECIPE = "keras_to_onnx.py"
 
@@ -107,23 +104,15 @@ def test_from_a_shell(alone):
             "keras.Sequential([keras.Input((None,), dtype='int32'), L.Embedding(5, 2), L.LSTM(3)]).save('good.keras'); "
             "keras.Sequential([keras.Input((None, 4)), L.LSTM(3, stateful=False), L.LayerNormalization()]).save('bad.keras')")
     assert folder.python("-c", make).returncode == 0
-    done = folder.python(RECIPE, "good.keras", "good.onnx")
+    done = folder.forked("good.keras", "good.onnx")
     assert done.returncode == 0 and (folder.folder / "good.onnx").stat().st_size > 200
-    refused = folder.python(RECIPE, "bad.keras", "bad.onnx")
+    refused = folder.forked("bad.keras", "bad.onnx")
     assert refused.returncode == 1 and not (folder.folder / "bad.onnx").exists()
     assert "error: layer 'layer_normalization' cannot be written as ONNX: a LayerNormalization is none of" in refused.stderr
-    assert "usage: python keras_to_onnx.py" in folder.python(RECIPE).stderr
+    assert "usage: python keras_to_onnx.py" in folder.forked().stderr
 
 
 # What it refuses
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    specification = importlib.util.spec_from_file_location("keras_to_onnx", RECIPES / RECIPE)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def _sequential(*layers, **embedding):
@@ -171,29 +160,29 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_it_cannot_write_it_refuses(recipe, case):
+def test_what_it_cannot_write_it_refuses(module, case):
     make, message = REFUSED[case]
     with pytest.raises(ValueError) as raised:
-        recipe.keras_to_onnx(make())
+        module.keras_to_onnx(make())
     assert message in str(raised.value)
 
 
-def test_states_that_are_returned_or_kept_are_refused(recipe):
+def test_states_that_are_returned_or_kept_are_refused(module):
     import keras
 
     L = _L()
     returning = keras.Sequential([keras.Input((None, 2)), L.LSTM(3, return_state=True)])
     with pytest.raises(ValueError, match="return_state=True gives several outputs; build the same model without it"):
-        recipe.keras_to_onnx(returning)
+        module.keras_to_onnx(returning)
     keeping = keras.Sequential([keras.Input(batch_shape=(1, None, 2)), L.LSTM(3, stateful=True)])
     with pytest.raises(ValueError, match="stateful=True keeps states between calls"):
-        recipe.keras_to_onnx(keeping)
+        module.keras_to_onnx(keeping)
 
 
-def test_what_is_no_built_model_is_refused(recipe):
+def test_what_is_no_built_model_is_refused(module):
     import keras
 
     with pytest.raises(TypeError, match="model is a LSTM, but a keras.Model was expected"):
-        recipe.keras_to_onnx(_L().LSTM(3))
+        module.keras_to_onnx(_L().LSTM(3))
     with pytest.raises(ValueError, match="is not built yet: call it once, or give it an Input"):
-        recipe.keras_to_onnx(keras.Sequential([_L().LSTM(3)]))
+        module.keras_to_onnx(keras.Sequential([_L().LSTM(3)]))

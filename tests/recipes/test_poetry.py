@@ -1,30 +1,23 @@
 """poetry.py: it learns the Zen and a reader's text, writes the same both ways; each wrong text by its message."""
 
-import importlib.util
-
 import numpy as np
 import pytest
-
-from .conftest import RECIPES
 
 RECIPE = "poetry.py"
 
 
 @pytest.fixture(scope="module")
-def recipe():
-    specification = importlib.util.spec_from_file_location("poetry", RECIPES / RECIPE)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def model(recipe):
+def model(module):
     """Not trained: it writes nonsense, both ways the same."""
     import keras
 
     keras.utils.set_random_seed(0)
-    return recipe.network(5)
+    return module.network(5)
+
+
+def test_help_shows_the_format(recipe):
+    done = recipe.forked("--help")
+    assert done.returncode == 0 and "UTF-8" in done.stdout and "--data" in done.stdout
 
 
 def test_on_its_own_data(alone):
@@ -44,7 +37,7 @@ def test_on_a_text_of_the_readers(alone):
     folder = alone(RECIPE)
     text = "der mond ist aufgegangen\ndie goldnen sternlein prangen\n" * 8
     (folder.folder / "mine.txt").write_text(text, encoding="utf-8")
-    done = folder.python(RECIPE, "--data", "mine.txt", "--epochs", 8, "--temperature", 0, "--length", 60)
+    done = folder.forked("--data", "mine.txt", "--epochs", 8, "--temperature", 0, "--length", 60)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "mond" in done.stdout or "prangen" in done.stdout
 
@@ -59,13 +52,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_with_a_text_and_where(recipe, tmp_path, case):
+def test_what_is_wrong_with_a_text_and_where(module, tmp_path, case):
     content, message = WRONG[case]
     path = tmp_path / "mine.txt"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(recipe.BadFile) as raised:
-        recipe.read_text(path)
+    with pytest.raises(module.BadFile) as raised:
+        module.read_text(path)
     assert str(raised.value) == f"{path}{message}"
 
 
@@ -77,53 +70,53 @@ def test_what_is_wrong_with_a_text_and_where(recipe, tmp_path, case):
 ])
 def test_a_wrong_call_from_a_shell(alone, arguments, message):
     folder = alone(RECIPE)
-    done = folder.python("-X", "utf8", RECIPE, *arguments)
+    done = folder.forked(*arguments)
     assert done.returncode == 2 and done.stderr.endswith(message) and "Traceback" not in done.stderr
     assert not (folder.folder / "poetry.keras").exists()
 
 
 @pytest.mark.parametrize("temperature", [0, 0.5, 2])
-def test_by_hand_and_stateful_write_the_same(recipe, model, temperature):
-    step, keeping = recipe.one_step(model), recipe.stateful(model)
+def test_by_hand_and_stateful_write_the_same(module, model, temperature):
+    step, keeping = module.one_step(model), module.stateful(model)
     for seed in (1, 2):
-        by_hand = recipe.write(step, "abcde", "ace", 60, temperature, seed)
+        by_hand = module.write(step, "abcde", "ace", 60, temperature, seed)
         assert len(by_hand) == 60
-        assert recipe.write_stateful(keeping, "abcde", "ace", 60, temperature, seed) == by_hand
+        assert module.write_stateful(keeping, "abcde", "ace", 60, temperature, seed) == by_hand
 
 
-def test_step_by_step_equals_one_pass(recipe, model):
+def test_step_by_step_equals_one_pass(module, model):
     codes = np.array([[0, 3, 1, 4, 4, 2]])
-    whole, step, state = np.asarray(model(codes)), recipe.one_step(model), np.zeros((1, recipe.UNITS), "float32")
+    whole, step, state = np.asarray(model(codes)), module.one_step(model), np.zeros((1, module.UNITS), "float32")
     for t in range(codes.shape[1]):
         scores, state = step.predict_on_batch([codes[:, t:t + 1], state])
         np.testing.assert_allclose(scores[:, 0], whole[:, t], atol=1e-6)
 
 
-def test_it_stops(recipe, model):
-    step = recipe.one_step(model)
-    stopped = recipe.write(step, "abcde", "a", 200, temperature=1, seed=1, stop="b")
+def test_it_stops(module, model):
+    step = module.one_step(model)
+    stopped = module.write(step, "abcde", "a", 200, temperature=1, seed=1, stop="b")
     assert stopped.endswith("b") and stopped.count("b") == 1
-    assert recipe.write(step, "abcde", "a", 200, temperature=1, seed=1).startswith(stopped)
+    assert module.write(step, "abcde", "a", 200, temperature=1, seed=1).startswith(stopped)
 
 
-def test_a_colder_draw_is_a_likelier_one(recipe):
+def test_a_colder_draw_is_a_likelier_one(module):
     scores, rng = np.array([0.0, 1.0, 2.0], "float32"), np.random.default_rng(0)
-    shares = [np.mean([recipe.choose(scores, t, rng) == 2 for _ in range(2000)]) for t in (0, 0.5, 1, 5)]
+    shares = [np.mean([module.choose(scores, t, rng) == 2 for _ in range(2000)]) for t in (0, 0.5, 1, 5)]
     weights = [1.0] + [float(np.exp(2 / t) / np.exp(np.arange(3) / t).sum()) for t in (0.5, 1, 5)]
     np.testing.assert_allclose(shares, weights, atol=0.05)
 
 
-def test_counting_is_the_empirical_perplexity(recipe):
-    assert recipe.counted("abababab", before=0) == pytest.approx(2)
-    assert recipe.counted("abababab", before=1) == pytest.approx(1)
-    text = recipe.zen()
+def test_counting_is_the_empirical_perplexity(module):
+    assert module.counted("abababab", before=0) == pytest.approx(2)
+    assert module.counted("abababab", before=1) == pytest.approx(1)
+    text = module.zen()
     assert text.startswith("The Zen of Python, by Tim Peters") and len(text) == 856
-    assert recipe.counted(text, 2) < recipe.counted(text, 1) < recipe.counted(text, 0)
+    assert module.counted(text, 2) < module.counted(text, 1) < module.counted(text, 0)
 
 
-def test_perplexity_of_equal_scores_is_the_number_of_letters(recipe, model):
+def test_perplexity_of_equal_scores_is_the_number_of_letters(module, model):
     import keras
 
     flat = keras.models.clone_model(model)
     flat.set_weights([w * 0 for w in model.get_weights()])
-    assert recipe.perplexity(flat, np.array([0, 1, 2, 3, 4, 0], "int32")) == pytest.approx(5)
+    assert module.perplexity(flat, np.array([0, 1, 2, 3, 4, 0], "int32")) == pytest.approx(5)

@@ -1,21 +1,9 @@
 """spam.py: on its own messages and on a reader's; its pools against NumPy; each wrong file by its message."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
-from .conftest import RECIPES
-
 RECIPE = "spam.py"
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    specification = importlib.util.spec_from_file_location("spam_recipe", RECIPES / RECIPE)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def _lines(count, seed=0):
@@ -29,6 +17,11 @@ def _lines(count, seed=0):
             text[rng.integers(8)] = "Prize!"
         lines.append(f"{'spam' if spam else 'ham'}\t{' '.join(text)}\n")
     return "".join(lines)
+
+
+def test_help_shows_the_format(recipe):
+    done = recipe.forked("--help")
+    assert done.returncode == 0 and "<TAB>" in done.stdout and "--data" in done.stdout
 
 
 def test_on_its_own_data(alone):
@@ -45,7 +38,7 @@ def test_on_its_own_data(alone):
 def test_on_messages_of_the_readers(alone):
     folder = alone(RECIPE)
     (folder.folder / "sms.tsv").write_text(_lines(400), encoding="utf-8")
-    done = folder.python(RECIPE, "--data", "sms.tsv", "--pool", "max", "--cell", "simple_rnn", "--save", "mine.keras")
+    done = folder.forked("--data", "sms.tsv", "--pool", "max", "--cell", "simple_rnn", "--save", "mine.keras")
     assert done.returncode == 0, done.stderr[-2000:]
     line = next(line for line in done.stdout.splitlines() if line.startswith("accuracy on 40 new messages"))
     assert float(line.split()[-1]) >= 0.9
@@ -67,44 +60,44 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_with_a_file_and_where(recipe, tmp_path, case):
+def test_what_is_wrong_with_a_file_and_where(module, tmp_path, case):
     content, message = WRONG[case]
     path = tmp_path / "sms.tsv"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(recipe.BadFile) as raised:
-        recipe.read_messages(path)
+    with pytest.raises(module.BadFile) as raised:
+        module.read_messages(path)
     assert str(raised.value) == f"{path}{message}"
 
 
 def test_a_wrong_file_from_a_shell(alone):
     folder = alone(RECIPE)
     (folder.folder / "sms.tsv").write_text("ham\thello\nspam prize\n", encoding="utf-8")
-    done = folder.python(RECIPE, "--data", "sms.tsv")
+    done = folder.forked("--data", "sms.tsv")
     assert (done.returncode, done.stderr) == (2, "sms.tsv:2: no tab in 'spam prize'; expected label<TAB>text\n")
     assert not (folder.folder / "spam.keras").exists()
 
 
-def test_a_mark_at_the_start_and_lines_of_windows_are_read(recipe, tmp_path):
+def test_a_mark_at_the_start_and_lines_of_windows_are_read(module, tmp_path):
     path = tmp_path / "sms.tsv"
     path.write_bytes(b"\xef\xbb\xbf" + ("spam\tWIN £5, don't wait\n" + SOME).replace("\n", "\r\n").encode())
-    texts, y, names = recipe.read_messages(path)
+    texts, y, names = module.read_messages(path)
     assert names == ["ham", "spam"] and len(texts) == len(y) == 13
     assert texts[0] == ["win", "£", "5", ",", "don't", "wait"] and y[0] == 1
 
 
-def test_long_and_short_messages(recipe):
-    rows = recipe.encode([["a", "b"], ["new"] + ["b"] * 4], ["b", "a"], timesteps=4)
+def test_long_and_short_messages(module):
+    rows = module.encode([["a", "b"], ["new"] + ["b"] * 4], ["b", "a"], timesteps=4)
     np.testing.assert_array_equal(rows, [[0, 0, 3, 2], [2, 2, 2, 2]])
-    assert recipe.encode([["new"]], ["b"], timesteps=2).tolist() == [[0, 1]]
+    assert module.encode([["new"]], ["b"], timesteps=2).tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize("how", ["max", "mean", "attention"])
-def test_a_pool_is_over_the_steps_that_count(recipe, how):
+def test_a_pool_is_over_the_steps_that_count(module, how):
     rng = np.random.default_rng(0)
     hidden = rng.uniform(-1, 1, size=(2, 5, 3)).astype("float32")
     counts = np.array([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]], bool)
-    pool = recipe.Pool(how)
+    pool = module.Pool(how)
     pooled = np.asarray(pool(hidden, counts))
     for row, steps, found in zip(hidden, counts, pooled):
         row = row[steps]
@@ -117,17 +110,17 @@ def test_a_pool_is_over_the_steps_that_count(recipe, how):
 
 
 @pytest.mark.parametrize("place", ["early", "late", "anywhere"])
-def test_where_the_evidence_stands(recipe, place):
-    texts, spam, at = recipe.messages(200, place, seed=1)
-    evidence = set(recipe.SPAM_WORDS)
+def test_where_the_evidence_stands(module, place):
+    texts, spam, at = module.messages(200, place, seed=1)
+    evidence = set(module.SPAM_WORDS)
     for text, is_spam, start in zip(texts, spam, at):
         steps = [k for k, word in enumerate(text) if word in evidence]
         assert steps == (list(range(start, start + 3)) if is_spam else [])
-        assert len(text) == recipe.TIMESTEPS and (place != "early" or start < 10) and (place != "late" or start >= 88)
+        assert len(text) == module.TIMESTEPS and (place != "early" or start < 10) and (place != "late" or start >= 88)
 
 
-def test_not_turns_a_review_round(recipe):
-    texts, positive = recipe.reviews(300, seed=1)
+def test_not_turns_a_review_round(module):
+    texts, positive = module.reviews(300, seed=1)
     for text, label in zip(texts, positive):
         assert sum(word in ("good", "bad") for word in text) == text.count("not") == 1
         turned = text[text.index("not") + 1] in ("good", "bad")

@@ -7,7 +7,7 @@ RECIPE = "tagging.py"
 
 
 def test_help_shows_the_format(recipe):
-    done = recipe.python(RECIPE, "--help")
+    done = recipe.forked("--help")
     assert done.returncode == 0 and "<TAB>" in done.stdout and "--data" in done.stdout
 
 
@@ -21,14 +21,14 @@ def test_its_own_data(recipe):
 
 def test_a_file_of_the_reader(recipe):
     (recipe.folder / "words.txt").write_text("Ada\tB-PER\nLovelace\tI-PER\nsaw\tO\n\n" * 20, "utf-8")
-    done = recipe.python(RECIPE, "--data", "words.txt", "--epochs", "1", "--one-way", "--save", "mine.keras")
+    done = recipe.forked("--data", "words.txt", "--epochs", "1", "--one-way", "--save", "mine.keras")
     assert done.returncode == 0, done.stderr
     assert "accuracy on 6 words" in done.stdout and "answers the same: True" in done.stdout
 
 
 def test_a_wrong_file_is_one_line_and_status_2(recipe):
     (recipe.folder / "empty.txt").write_text("")
-    done = recipe.python(RECIPE, "--data", "empty.txt")
+    done = recipe.forked("--data", "empty.txt")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "empty.txt:1: the file is empty; expected lines of word<TAB>tag\n"
 

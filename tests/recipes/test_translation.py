@@ -6,14 +6,14 @@ RECIPE = "translation.py"
 
 
 def test_help_shows_the_format(recipe):
-    done = recipe.python(RECIPE, "--help")
+    done = recipe.forked("--help")
     assert done.returncode == 0 and "<TAB>" in done.stdout and "--data" in done.stdout
 
 
 def test_its_own_data(recipe):
     done = recipe.python(RECIPE, "--epochs", "1")
     assert done.returncode == 0, done.stderr
-    assert "without one wrong letter, of 500 unseen" in done.stdout
+    assert "without one wrong letter, of 300 unseen" in done.stdout
     assert "read back, it answers the same: True" in done.stdout
     assert (recipe.folder / "translation.keras").exists()
 
@@ -21,7 +21,7 @@ def test_its_own_data(recipe):
 def test_a_file_of_the_reader(recipe):
     pairs = "".join(f"number {k}\t{k}\n" for k in range(40))
     (recipe.folder / "pairs.txt").write_text(pairs, "utf-8")
-    done = recipe.python(RECIPE, "--data", "pairs.txt", "--epochs", "1", "--no-attention", "--beam", "2",
+    done = recipe.forked("--data", "pairs.txt", "--epochs", "1", "--no-attention", "--beam", "2",
                          "--save", "mine.keras")
     assert done.returncode == 0, done.stderr
     assert "of 4 unseen" in done.stdout and "answers the same: True" in done.stdout
@@ -29,7 +29,7 @@ def test_a_file_of_the_reader(recipe):
 
 def test_a_wrong_file_is_one_line_and_status_2(recipe):
     (recipe.folder / "empty.txt").write_text("")
-    done = recipe.python(RECIPE, "--data", "empty.txt")
+    done = recipe.forked("--data", "empty.txt")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "empty.txt:1: the file is empty; expected lines of source<TAB>target\n"
 
@@ -61,6 +61,14 @@ def test_no_target_is_in_both_parts(module):
     training, testing = module.split(pairs, 0)
     assert sorted(training + testing) == sorted(pairs)
     assert not {t for _, t in training} & {t for _, t in testing}
+
+
+def test_of_few_answers_to_many_questions_no_question_is_in_both_parts(module):
+    pairs = [(f"q{k % 60}", str(k % 3)) for k in range(90)]
+    training, testing = module.split(pairs, 0)
+    assert sorted(training + testing) == sorted(pairs)
+    assert not {s for s, _ in training} & {s for s, _ in testing}
+    assert {t for _, t in training} == {"0", "1", "2"} and len({s for s, _ in testing}) == 6
 
 
 def test_what_is_written_is_read_back(module):
