@@ -19,6 +19,7 @@ CHECKS = ("close", "equal", "at_most", "at_least", "holds", "raises")
 LENGTH = 240  # of a message
 PATH = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")  # of a folder: it differs from machine to machine
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+AROUND = re.compile(r"Exception encountered when calling [\w.]+\(\)\. | Arguments (received by .*|\w*( b)?…)$")  # Keras adds
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -86,12 +87,12 @@ def named(error: BaseException) -> str:
 
 
 def short(text: str) -> str:
-    """One line of at most `LENGTH` characters, with nothing in it of the machine where it was said.
+    """One line of at most `LENGTH` characters, without what the machine and Keras's own wrapping add to a message.
 
     >>> short("in /home/me/keras/ops.py,\\n  at 0x7f00deadbeef")
     'in …/ops.py, at 0x…'
     """
-    text = " ".join(ADDRESS.sub("0x…", PATH.sub("…/", ANSI.sub("", text))).split())
+    text = AROUND.sub("", " ".join(ADDRESS.sub("0x…", PATH.sub("…/", ANSI.sub("", text))).split()))
     return text if len(text) <= LENGTH else text[: LENGTH - 1] + "…"
 
 

@@ -118,6 +118,8 @@ def test_what_differs_is_summed_over_combinations(project):
 
 def test_messages_say_nothing_of_the_machine():
     assert tolerant.short("\x1b[31mat /tmp/x/keras/ops.py,\n  0x7f00deadbeef \x1b[0m a/b") == "at …/ops.py, 0x… a/b"
+    wrapped = "ValueError: Exception encountered when calling LSTM.call().\n\nbad rate\n\nArguments received by LSTM.call():\n  • x=1"
+    assert tolerant.short(wrapped) == "ValueError: bad rate"
     assert len(tolerant.short("word " * 100)) == tolerant.LENGTH
 
 
