@@ -3,7 +3,8 @@
 ``python tests/seeds.py``, or ``python tests/seeds.py spam poetry`` for those alone.
 
 A page trains its recipe with seed 0 and claims a bound. This shows that the bound is no luck of that seed, and no other
-claim of the page either: the page's code runs once for each seed, and is given that seed's models. A recipe of ``docs/recipes`` takes part when it defines
+claim of the page either: the page's code runs once for each seed, and is given that seed's models. A recipe of
+``docs/recipes`` takes part when it defines
 
 ``BOUND``
     What the page claims, by name of the figure: ``{"accuracy": ("at least", 0.95)}``, or ``"at most"``.
@@ -12,8 +13,9 @@ claim of the page either: the page's code runs once for each seed, and is given 
     every figure named in ``BOUND``, ``"baseline"`` (what the first of them is held against), and whatever the page
     needs besides, such as ``"model"``.
 
-``tests/seeds.json`` keeps the figures, and the claims that failed, with the SHA-256 of the recipe and of the page's code;
-``tests/recipes/test_seeds.py`` fails once they are not those that ran. Recipes whose record is up to date are passed over.
+``tests/seeds.json`` keeps the figures, and the claims that failed, with the SHA-256 of the recipe and of the page's
+code; ``tests/recipes/test_seeds.py`` fails once they are not those that ran. Recipes whose record is up to date are
+passed over.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def read() -> dict[str, dict]:
 
 def misses(record: dict) -> list[str]:
     """What of a record does not hold, in words: claims, and figures' bounds. A figure that is no number keeps none."""
-    found = [f"seed {seed}: {claim}" for seed, claims in record.get("failed", {}).items() for claim in claims]
+    found = [f"seed {seed}: {claim}" for seed, claims in record["failed"].items() for claim in claims]
     for seed, figures in record["seeds"].items():
         for name, (side, bound) in record["bound"].items():
             value = figures[name]
@@ -95,6 +97,9 @@ def table(records: dict[str, dict]) -> list[str]:
             baseline = "" if k else f"{record['baseline']:.4g}"
             lines.append(f"{recipe:20}{name:26}{baseline:>10}{f'{side} {bound:g}':>17}"
                          f"{values[0]:>9.4g}{values[-1]:>9.4g}  {len(values)}")
+        claims, failed = record["claims"], sorted(map(len, record["failed"].values()), reverse=True)
+        lines.append(f"{recipe:20}{'claims of its page':26}{f'all {claims}':>27}"
+                     f"{claims - failed[0]:>9}{claims - failed[-1]:>9}  {len(failed)}")
     return lines
 
 
@@ -108,7 +113,8 @@ def failed_claims(page: Path, recipe, result: dict) -> tuple[int, list[str]]:
 
     made, failed, before = [], [], os.getcwd()
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    with (mock.patch.dict(sys.modules, {recipe.__name__: recipe}), mock.patch.object(recipe, "run", lambda seed: result),
+    with (mock.patch.dict(sys.modules, {recipe.__name__: recipe}),
+          mock.patch.object(recipe, "run", lambda seed: result),
           mock.patch.object(Claim, "_show", lambda claim, *_: made.append(claim)),
           mock.patch.object(Claim, "_fail", lambda claim, why: failed.append(f"{claim.sentence}: {why}")),
           contextlib.redirect_stdout(io.StringIO())):
@@ -133,7 +139,8 @@ def train(path: Path) -> dict:
         seeds[str(seed)] = {name: float(result[name]) for name in recipe.BOUND}
         baseline = float(result["baseline"])
         claims, failed[str(seed)] = failed_claims(page, recipe, result)
-        print(f"{path.name} seed {seed}: {seeds[str(seed)]}, of {claims} claims failed: {failed[str(seed)]}", flush=True)
+        print(f"{path.name} seed {seed}: {seeds[str(seed)]}", flush=True)
+        print(f"{page.name}, {claims} claims, failed: {failed[str(seed)]}", flush=True)
     versions = {name: version(name) for name in ("keras", "numpy")} | {"python": platform.python_version()}
     return {"sha256": trained, "date": datetime.date.today().isoformat(), "versions": versions,
             "bound": {name: list(bound) for name, bound in recipe.BOUND.items()},

@@ -1,4 +1,4 @@
-"""Each task's bounds, and every claim of its page, hold for ten seeds that no page uses, as recorded by ``python tests/seeds.py``."""
+"""Each task's bounds and every claim of its page hold for ten seeds that no page uses: ``python tests/seeds.py``."""
 
 import types
 
@@ -104,9 +104,10 @@ def test_a_seed_that_misses_is_named(figures, miss):
 
 
 def test_the_table_shows_the_worst_seed_on_either_side():
-    _, accuracy, loss = seeds.table({"x.py": RECORD})
+    _, accuracy, loss, claims = seeds.table({"x.py": RECORD | {"failed": {"1": [], "2": ["It waits: no"]}}})
     assert accuracy.split() == ["x.py", "accuracy", "0.5", "at", "least", "0.9", "0.91", "0.95", "2"]
     assert loss.split() == ["x.py", "loss", "at", "most", "1", "1", "0.5", "2"]
+    assert claims.split() == ["x.py", "claims", "of", "its", "page", "all", "20", "19", "20", "2"]
 
 
 def test_an_unknown_recipe_is_an_error(capsys):
