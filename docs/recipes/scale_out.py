@@ -81,11 +81,15 @@ def share(array, batch, process=0, processes=1):
 
 def network():
     """Values and marks in, the last marked value out."""
-    return keras.Sequential([
+    model = keras.Sequential([
         keras.Input((TIMESTEPS, 2)),
         layers.GRU(UNITS),
         layers.Dense(1),
     ])
+    # With a smaller epsilon, Adam makes steps of gradients that are mere rounding, and those
+    # differ with the number of devices
+    model.compile(keras.optimizers.Adam(0.02, epsilon=1e-4), "mse")
+    return model
 
 
 class Backup(keras.callbacks.BackupAndRestore):
@@ -138,7 +142,6 @@ def train(epochs=6, batch=128, process=0, processes=1, backup=None, callbacks=()
         callbacks.append(Backup(backup, process, processes))
     with all_devices():
         model = network()
-        model.compile(keras.optimizers.Adam(0.02), "mse")
         # In one order, so that a run that goes on equals one that was never stopped
         model.fit(x, y, batch_size=batch // processes, epochs=epochs, shuffle=False,
                   callbacks=callbacks, verbose=verbose if process == 0 else 0)
@@ -178,9 +181,9 @@ def join(addresses, process, patience):
 
     keras.distribution.initialize makes the same call of JAX, but has no time-outs to set.
     """
-    import jax
-
     with meeting(addresses, process, patience):
+        import jax
+
         jax.distributed.initialize(
             addresses[0],
             len(addresses),
@@ -278,8 +281,8 @@ def work(options):
     except Exception as error:
         if not several:
             raise
-        print(f"worker {options.process}: training stopped, probably because another worker is"
-              f" gone. Start all again, and they go on after the last whole epoch.\n  {error}",
+        print(f"worker {options.process}: training stopped: {error}\nIf another worker is gone,"
+              " start all again: they go on after the last whole epoch.",
               file=sys.stderr, flush=True)
         os._exit(GONE)  # a normal exit would wait for the others
     weights = model.get_weights()
@@ -323,7 +326,8 @@ def main():
     if (options.local or options.addresses) and keras.backend.backend() != "jax":
         parser.error("several processes need KERAS_BACKEND=jax")
     if options.local:
-        passed = [word for name in ("patience", "epochs", "batch", "seed", "backup", "save")
+        names = ("cpus", "patience", "epochs", "batch", "seed", "backup", "save")
+        passed = [word for name in names if getattr(options, name) is not None
                   for word in (f"--{name}", str(getattr(options, name)))]
         return start_local(options.local, passed)
     if options.cpus:
