@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 def train(wrapped, x, y, batch, epochs=3):
     """The loop is yours: Keras's fit knows nothing of the other processes."""
-    optimizer = torch.optim.Adam(wrapped.parameters(), 0.02)
+    optimizer = torch.optim.Adam(wrapped.parameters(), 0.02, eps=1e-4)
     x, y = torch.from_numpy(x), torch.from_numpy(y)
     for _ in range(epochs):
         for rows, right in zip(x.split(batch), y.split(batch)):
