@@ -16,7 +16,7 @@ function explorer(place) {
   const [problem, picture, lines] = [el("p", { class: "ur-hint", "data-wrong": true }), el("div", { class: "ur-tensors" }), el("code", { tabindex: 0, class: "ur-lines" })];
   const [tensors, counts] = [el("div", { class: "ur-formulas" }), el("div", { class: "ur-formulas" })];
   const speaker = voice();
-  const copied = el("button", { type: "button", click: async () => {
+  const copied = el("button", { type: "button", hidden: !navigator.clipboard, click: async () => {
     await navigator.clipboard.writeText(lines.textContent);
     speaker.say("copied");
     copied.textContent = "copied";
