@@ -12,7 +12,8 @@ POLICY = "; ".join([
     "base-uri 'self'", "form-action 'self'",
 ])
 TEXT_FONTS = ("text.woff2", "code.woff2")
-MATH_FONT = "unrolled-math.woff2"
+OTHER_FONTS = {"text-italic.woff2": (nodes.emphasis,), "unrolled-math.woff2": (nodes.math, nodes.math_block)}
+"""Font -> what a page has to hold to need it."""
 
 _first_sentences = opengraph.get_description
 
@@ -26,8 +27,8 @@ def _fill(app, pagename, templatename, context, doctree) -> None:
     context["content_security_policy"], context["preloaded_fonts"] = POLICY, TEXT_FONTS
     if doctree is None:
         return
-    if doctree.next_node(lambda node: isinstance(node, nodes.math | nodes.math_block)):
-        context["preloaded_fonts"] = (*TEXT_FONTS, MATH_FONT)
+    needed = [font for font, kinds in OTHER_FONTS.items() if doctree.next_node(lambda node: isinstance(node, kinds))]
+    context["preloaded_fonts"] = (*TEXT_FONTS, *needed)
     if description := app.env.metadata[pagename].get("description"):
         doctree["description"] = description
         context["metatags"] += f'<meta name="description" content="{escape(description)}">'

@@ -62,7 +62,7 @@ def test_a_page_is_accessible(visit, page, scheme):
 def test_search_finds_the_reset_gate(tab):
     tab.goto("/search.html?q=reset+gate")
     tab.wait_for_selector("#search-results li a")
-    tab.wait_for_function("document.querySelector('.search-summary, #search-results > p')?.textContent.match(/\\d+ page/)")
+    tab.locator(".search-summary, #search-results > p").filter(has_text=re.compile(r"\d+ page")).first.wait_for(state="attached")
     found = tab.eval_on_selector_all("#search-results li a", "links => links.map(a => a.getAttribute('href'))")
     assert any("layers/gru" in link for link in found), found
 

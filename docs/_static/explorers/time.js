@@ -106,6 +106,7 @@ class View {
   choose(name) {
     this.model = this.models[name];
     this.text.value = this.model.example;
+    this.plot.style.minHeight = `${this.tall}px`; // before its width is known, so that nothing below it moves
     this.onward.hidden = this.model.split !== "letters";
     const units = this.model.cell.recurrent_kernel.length;
     this.units.forEach((select, k) => {
@@ -191,11 +192,15 @@ class View {
     return left + (t + 0.5) * ((this.width - left - right) / this.steps.length);
   }
 
+  get tall() {
+    return PLOT.top + FIELDS[this.model.kind].length * (PLOT.height + PLOT.gap);
+  }
+
   draw() {
     if (!this.width || !this.steps.length) return this.plot.replaceChildren();
     const fields = FIELDS[this.model.kind];
     const { height, gap, top } = PLOT;
-    const tall = top + fields.length * (height + gap);
+    const tall = this.tall;
     const units = this.chosen();
     this.cursor = shape("line", { y1: 0, y2: tall - gap + 6, class: "ur-cursor" });
     this.readings = [];
