@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -24,7 +24,7 @@ from sitekit.execution import Result, Settings, executed
 from sitekit.matrix_record import DIFFERS, STOPPED
 from sitekit.pages import CLAIM, Page
 from sitekit.progress import count
-from sitekit.records import PACKAGES
+from sitekit.records import PACKAGES, release
 from sitekit.tolerant import STOPPED as STOP
 from sitekit.tolerant import short
 
@@ -88,12 +88,9 @@ def stack() -> dict[str, str]:
     """Name -> version of what all combinations have in common."""
     found = {"Python": platform.python_version()}
     for module in STACK:
-        try:  # tensorflow-cpu is installed as tensorflow, and others may be
-            distribution = packages_distributions()[module][0]
-        except KeyError:
-            wanted = f"the matrix takes an environment with all backends ({matrix_record.COMMAND})"
-            raise SystemExit(f"{module} is not installed: {wanted}") from None
-        found[PACKAGES[module]] = version(distribution).partition("+")[0]  # the same release, whatever it was built for
+        if (number := release(module)) is None:
+            raise SystemExit(f"{module} is not installed: the matrix takes an environment with all backends ({matrix_record.COMMAND})")
+        found[PACKAGES[module]] = number
     return found
 
 

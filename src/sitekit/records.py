@@ -8,6 +8,7 @@ pages again, and compares; with ``--record`` it writes new records.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import re
@@ -63,13 +64,15 @@ def versions(page: Page) -> dict[str, str]:
     """Name -> version of Python and of the packages that a page's code names."""
     named = set(re.findall(r"\w+", "\n".join(source for source, _ in page.code)))
     found = {"Python": platform.python_version()}
-    for package, name in PACKAGES.items():
-        if package in named:
-            try:
-                found[name] = version(package).partition("+")[0]  # the same release, whatever it was built for
-            except PackageNotFoundError:
-                found[name] = "missing"
-    return found
+    return found | {name: release(package) or "missing" for package, name in PACKAGES.items() if package in named}
+
+
+def release(package: str) -> str | None:
+    """The version of a package that is installed, under its name or as its build for a CPU alone; None if neither is."""
+    for distribution in (package, f"{package}-cpu"):
+        with contextlib.suppress(PackageNotFoundError):
+            return version(distribution).partition("+")[0]  # the same release, whatever it was built for
+    return None
 
 
 def differences(page: Page, record: dict, executed: NotebookNode) -> Iterator[tuple[int, str]]:

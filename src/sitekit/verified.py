@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from docutils import nodes
 from sphinx import addnodes
@@ -13,9 +12,9 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from sitekit.pages import CLAIM, claims_in
 from sitekit.progress import count
-from sitekit.records import stack
+from sitekit.records import PACKAGES, release, stack
 
-PACKAGES = {"NumPy": ("numpy",), "TensorFlow": ("tensorflow", "tensorflow-cpu"), "Keras": ("keras",)}
+STACK = ("numpy", "tensorflow", "keras")
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,8 @@ def _bundle(data) -> dict:
 
 def versions() -> dict[str, str]:
     """Name -> version of what the claims were checked on."""
-    found = {"Python": platform.python_version()}
-    for name, distributions in PACKAGES.items():
-        for distribution in distributions:
-            try:
-                found.setdefault(name, version(distribution))
-            except PackageNotFoundError:
-                continue
-    return found
+    found = {PACKAGES[package]: number for package in STACK if (number := release(package))}
+    return {"Python": platform.python_version(), **found}
 
 
 def counted(claims: tuple[Claim, ...]) -> str:

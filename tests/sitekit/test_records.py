@@ -127,3 +127,13 @@ def test_an_environment_that_no_page_names(project):
 def test_versions_are_of_what_the_code_names(project):
     path = project.write("docs/a.md", elsewhere("import numpy as np\nuse = 'torch'"))
     assert set(records.versions(pages.read(path, "a"))) == {"Python", "NumPy", "PyTorch"}
+
+
+def test_a_package_is_found_under_either_of_its_names(monkeypatch):
+    def version(name):
+        if name != "tensorflow-cpu":
+            raise records.PackageNotFoundError(name)
+        return "2.21.0+local"
+
+    monkeypatch.setattr(records, "version", version)
+    assert records.release("tensorflow") == "2.21.0" and records.release("torch") is None
