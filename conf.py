@@ -62,7 +62,7 @@ html_js_files = [("site.js", {"type": "module"})]
 html_math_renderer = "mathml"
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "https://unrolled.readthedocs.io/en/latest/")
 html_theme_options = {
-    "logo": {"image_light": "docs/_static/logo.svg", "image_dark": "docs/_static/logo.svg", "text": "Unrolled", "alt_text": ""},
+    "logo": {"image_light": "docs/_static/logo.svg", "image_dark": "docs/_static/logo-dark.svg", "text": "Unrolled", "alt_text": ""},
     "home_page_in_toc": False,
     "navbar_persistent": [],  # the sidebar has the search box
     "show_navbar_depth": 1,

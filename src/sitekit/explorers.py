@@ -24,6 +24,7 @@ LAYERS = {
     "SimpleRNN": ("SimpleRNN", {}),
 }
 """The layers of the explorers: kind, and options of the cell."""
+DIAGRAM = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple-rnn"}
 
 
 # What the scripts read
@@ -124,12 +125,13 @@ def _count_case(layer: str, features: int, units: int) -> dict:
 class Explorer(SphinxDirective):
     """A place for an explorer. What is written inside, or else a table of numbers, stands there without scripts.
 
-    ``:layer:`` says with which layer the explorer of the cell or of the shapes starts.
+    ``:layer:`` says with which layer the explorer of the cell or of the shapes starts. ``:compact:`` makes the cell's
+    a picture with its presets, for a page that is about more than it; without scripts it is the drawn cell.
     """
 
     required_arguments = 1
     has_content = True
-    option_spec = {"layer": directives.unchanged}
+    option_spec = {"layer": directives.unchanged, "compact": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """The place, with what can be read there without scripts."""
@@ -141,8 +143,11 @@ class Explorer(SphinxDirective):
         used = self.env.metadata[self.env.docname].setdefault("explorers", [])
         if kind not in used:
             used.append(kind)
+        compact = "compact" in self.options
+        if compact and kind != "cell":
+            raise self.error(f"compact is for the explorer 'cell', but this one is {kind!r}")
         start = (f'<section class="ur-explorer" data-explorer="{kind}" data-layer="{escape(layer)}" '
-                 f'aria-label="Explorer: {TITLES[kind]}">')
+                 f'{"data-compact " if compact else ""}aria-label="Explorer: {TITLES[kind]}">')
         return [nodes.raw("", start, format="html"), *self._fallback(kind, layer), nodes.raw("", "</section>", format="html")]
 
     def _fallback(self, kind: str, layer: str) -> list[nodes.Node]:
@@ -150,10 +155,29 @@ class Explorer(SphinxDirective):
             return self.parse_content_to_nodes()
         presets = read_presets(Path(self.env.srcdir))
         self.env.note_dependency(str(presets_file(Path(self.env.srcdir))))
+        if "compact" in self.options:
+            return _still(presets, layer)
         if kind == "cell":
             return [_text("The explorer here needs JavaScript. Without it, these are its examples: "
                           "each is one step of one unit."), _worked(presets, layer)]
         return [_text("The explorer here needs JavaScript. The tables of this page say the same.")]
+
+
+def _still(presets: dict, layer: str) -> list[nodes.Node]:
+    """The drawn cell, and beside it what its first example does, with the package's numbers."""
+    from unrolled import diagram
+
+    kind, options = LAYERS[layer]
+    preset = presets[kind]["mix"]
+    step, before = _first_step(preset, kind, options)
+    given = {"input": preset["x"], **{f"old {name} state": value for name, value in before.items()}}
+    found = {field["name"].replace("_", " "): getattr(step, field["name"]).item() for field in names()[kind]}
+    numbers = [", ".join(f"{name} {_number(value)}" for name, value in part.items()) for part in (given, found)]
+    return [
+        nodes.raw("", diagram(DIAGRAM[kind])._repr_html_(), format="html"),
+        nodes.container("", _text(preset["says"]), _text(f"One step in numbers: {numbers[0]} give {numbers[1]}."),
+                        _text("With JavaScript you move them by hand here.")),
+    ]
 
 
 def _worked(presets: dict, layer: str) -> nodes.table:
@@ -164,15 +188,25 @@ def _worked(presets: dict, layer: str) -> nodes.table:
     head = ["example", "x", *(f"{symbols[name]} before" for name in states), *symbols.values()]
     rows = []
     for name, preset in presets[kind].items():
-        before = [np.array([[preset[state]]], float) for state in states]
-        step = cell_of(preset, kind, options).step(np.array([[preset["x"]]], float), *before)
-        values = [preset["x"], *(preset[state] for state in states), *(getattr(step, field).item() for field in symbols)]
-        rows.append([name, *(f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−") for value in values)])
+        step, before = _first_step(preset, kind, options)
+        values = [preset["x"], *before.values(), *(getattr(step, field).item() for field in symbols)]
+        rows.append([name, *map(_number, values)])
     group = nodes.tgroup(cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
     group += nodes.thead("", _row(head))
     group += nodes.tbody("", *map(_row, rows))
     return nodes.table("", group)
+
+
+def _first_step(preset: dict, kind: str, options: dict):
+    """What one step of a preset's unit gives, and the states that it starts from."""
+    before = {name: preset[name] for name in ("hidden", "cell") if name in preset}
+    states = [np.array([[value]], float) for value in before.values()]
+    return cell_of(preset, kind, options).step(np.array([[preset["x"]]], float), *states), before
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def _row(cells) -> nodes.row:

@@ -52,7 +52,20 @@ def test_what_is_written_inside_stands_there_without_scripts(site):
     assert "<em>picture</em>" in inside
 
 
+@pytest.mark.parametrize(("layer", "numbers"), [
+    ("LSTM", ["old cell state −0.25", "forget gate 1.00", "cell −0.25", "hidden −0.12"]),
+    ("GRU", ["old hidden state 0.50", "update gate 1.00", "hidden 0.50"]), ("SimpleRNN", ["hidden 0.76"])])
+def test_a_compact_cell_is_without_scripts_the_drawn_one_with_its_numbers(site, layer, numbers):
+    site.write(index=f"# T\n\n```{{explorer}} cell\n:compact:\n:layer: {layer}\n```\n")
+    assert site.build() == ""
+    inside = re.search(r'<section class="ur-explorer"[^>]* data-compact .*?</section>', site.html("index"), re.S)[0]
+    assert f"<title>{layer} cell" in inside and "Half open." in inside
+    words = re.sub("<[^>]+>", "", inside)
+    assert all(number in words for number in numbers), words
+
+
 @pytest.mark.parametrize(("text", "message"), [
+    ("```{explorer} shapes\n:compact:\n```", "compact is for the explorer 'cell', but this one is 'shapes'"),
     ("```{explorer} gate\n```", "there is no explorer 'gate', but there are cell, time, shapes"),
     ("```{explorer} cell\n:layer: GRRU\n```", "layer is 'GRRU', but there are LSTM; GRU; GRU, reset_after=False; SimpleRNN"),
 ])

@@ -17,6 +17,9 @@ LAYERS = {"LSTM": ("LSTM", {}), "GRU": ("GRU", {"reset_after": True}),
           "GRU, reset_after=False": ("GRU", {"reset_after": False}), "SimpleRNN": ("SimpleRNN", {})}
 PAGES = {"cell": "/explorers/cell.html", "time": "/explorers/time.html", "shapes": "/explorers/shapes.html"}
 EMBEDDED = {"/layers/lstm.html": "LSTM", "/layers/gru.html": "GRU", "/layers/simple-rnn.html": "SimpleRNN"}
+SHIFTED = """window.shifted = 0; new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: 'layout-shift', buffered: true });"""
 
 
 def _open(tab, kind):
@@ -197,6 +200,94 @@ def test_the_cell_works_by_keyboard_alone_and_says_what_it_did(tab):
     said = explorer.locator("[role=status]")
     said.filter(has_text="of the old state").wait_for(state="attached", timeout=5000)
     assert f"{_shown(explorer)['hidden']:.2f}" in said.inner_text()
+
+
+# Home
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_home_says_in_one_screen_what_this_is_and_nothing_moves_when_the_cell_comes(browser, address, width, height):
+    """The name, what it is, what was checked, a cell that works, three ways in: all above the fold."""
+    context = browser.new_context(viewport={"width": width, "height": height}, base_url=address)
+    context.add_init_script(SHIFTED)
+    tab = context.new_page()
+    explorer = _open(tab, "/index.html")
+    tab.wait_for_timeout(300)
+    assert tab.evaluate("window.shifted") < 0.02
+    shown = tab.locator("h1, .ur-build, .ur-explorer[data-ready], .ur-ways .sd-card")
+    boxes = [part.bounding_box() for part in shown.all()]
+    assert len(boxes) == 6 and max(box["y"] + box["height"] for box in boxes) <= height
+    assert re.search(r"[1-9]\d* claims on [1-9]\d* pages", tab.locator(".ur-build").inner_text())
+    assert tab.locator(".ur-build a").get_attribute("href") == "reference/verified.html"
+    before = _fills(explorer)
+    explorer.get_by_role("button", name="count").click()
+    for _ in range(3):
+        explorer.get_by_role("button", name="next step").click()
+    expected = PRESETS["LSTM"]["count"] | {"hidden": 0.0, "cell": 0.0}
+    for _ in range(4):
+        after = _after("LSTM", expected)
+        expected |= {state: after[state] for state in ("hidden", "cell")}
+    assert f"c = {expected['cell']:.2f}" in explorer.get_by_role("img").get_attribute("aria-label")
+    assert _fills(explorer) != before
+    context.close()
+
+
+def _fills(explorer):
+    return explorer.locator(".ur-fill").evaluate_all("all => all.map(fill => fill.getAttribute('height'))")
+
+
+def test_homes_cell_works_by_keyboard_and_has_its_sliders_on_a_phone(browser, address):
+    context = browser.new_context(viewport={"width": 360, "height": 740}, base_url=address)
+    tab = context.new_page()
+    explorer = _open(tab, "/index.html")
+    slider = explorer.locator("[name='bias forget_gate']")
+    assert not slider.is_visible()
+    explorer.locator("summary").focus()
+    tab.keyboard.press("Enter")
+    slider.focus()
+    tab.keyboard.press("ArrowRight")
+    kept = _after("LSTM", PRESETS["LSTM"]["mix"] | {"bias": [-0.5, 1.05, -0.5, 0]})
+    assert f"{kept['cell']:.2f}" in explorer.locator(".ur-explorer-says").inner_text()
+    assert tab.evaluate("document.scrollingElement.scrollWidth") <= 360
+    found = Axe().run(tab, context={"include": [[".ur-explorer"]]}, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [(issue["id"], node["html"][:160]) for issue in found for node in issue["nodes"]] == []
+    context.close()
+
+
+def test_home_reads_well_without_scripts(browser, address):
+    context = browser.new_context(java_script_enabled=False, base_url=address)
+    tab = context.new_page()
+    tab.goto("/index.html")
+    place = tab.locator(".ur-explorer")
+    assert place.locator("figure svg").is_visible() and "forget gate" in place.locator("figure").get_attribute("aria-label")
+    for name, value in _after("LSTM", PRESETS["LSTM"]["mix"]).items():
+        assert f"{name.replace('_', ' ')} {value:.2f}" in place.inner_text()
+    context.close()
+
+
+def test_homes_first_view_weighs_little(browser, address, site):
+    """All that its first view asks for, compressed as hosts do: at most 350 kB."""
+    import gzip
+
+    context = browser.new_context(base_url=address)
+    tab = context.new_page()
+    asked = []
+    tab.on("response", lambda answer: asked.append(answer.url))
+    _open(tab, "/index.html")
+    tab.wait_for_load_state("networkidle")
+    files = [site / url.split("?")[0].removeprefix(f"{address}/") for url in set(asked) if url.startswith(address)]
+    sizes = {file.name: len(file.read_bytes() if file.suffix == ".woff2" else gzip.compress(file.read_bytes())) for file in files}
+    assert sum(sizes.values()) <= 350_000, sorted(sizes.items(), key=lambda item: -item[1])[:6]
+    context.close()
+
+
+def test_the_mark_has_the_palettes_colours():
+    static = DOCS / "_static"
+    light, dark = ur.palette.LIGHT["hidden"], ur.palette.DARK["hidden"]
+    for name, colours in (("logo.svg", {light}), ("logo-dark.svg", {dark}), ("favicon.svg", {light, dark})):
+        assert set(re.findall(r"#[0-9a-f]{6}", (static / name).read_text(encoding="utf-8"))) == colours, name
+    light_mark, dark_mark = ((static / name).read_text(encoding="utf-8") for name in ("logo.svg", "logo-dark.svg"))
+    assert light_mark.replace(light, dark) == dark_mark
 
 
 # Time
@@ -396,9 +487,7 @@ def test_on_the_narrowest_phone_it_fits_is_legible_and_accessible(browser, addre
 @pytest.mark.parametrize("kind", PAGES)
 def test_the_page_does_not_move_when_the_explorer_comes(browser, address, kind, width):
     context = browser.new_context(viewport={"width": width, "height": 900}, base_url=address)
-    context.add_init_script("""window.shifted = 0; new PerformanceObserver(list => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
-    }).observe({ type: 'layout-shift', buffered: true });""")
+    context.add_init_script(SHIFTED)
     tab = context.new_page()
     _open(tab, kind)
     tab.wait_for_timeout(300)

@@ -15,6 +15,7 @@ const C = "{cell|c_(t−1)}";
 
 function explorer(place) {
   const model = { layer: place.dataset.layer };
+  const compact = "compact" in place.dataset;
   const said = el("p", { class: "ur-explorer-says" });
   const [presets, figure, sliders, formulas] = ["ur-presets", "ur-sketch", "ur-sliders", "ur-formulas"]
     .map(name => el("div", { class: name }));
@@ -25,7 +26,7 @@ function explorer(place) {
     const now = computed(model);
     shown.forEach(one => one.refresh());
     figure.replaceChildren(DRAWINGS[drawingOf(model)](model, now));
-    formulas.replaceChildren(table(EQUATIONS[model.kind](model, now)));
+    if (!compact) formulas.replaceChildren(table(EQUATIONS[model.kind](model, now)));
     presets.querySelectorAll("button[aria-pressed]").forEach(button =>
       button.setAttribute("aria-pressed", button.value === model.preset));
     said.replaceChildren(...rich(model.preset ? PRESETS[model.kind][model.preset].says : sentence(model, now)));
@@ -40,30 +41,35 @@ function explorer(place) {
   const choose = layer => {
     Object.assign(model, LAYERS[layer], { layer, reset_after: LAYERS[layer].reset_after });
     take(model.preset && PRESETS[model.kind][model.preset] ? model.preset : "mix");
-    const groups = sliderGroups(model, change);
+    const groups = sliderGroups(model, change).filter(({ folded }) => !(compact && folded));
     shown = groups.flatMap(group => group.sliders);
     sliders.replaceChildren(...groups.map(groupOf));
     refresh(true);
   };
 
-  presets.append(
-    ...Object.keys(PRESETS.LSTM).map(name =>
-      el("button", { type: "button", value: name, "aria-pressed": "false", click: () => { take(name); refresh(true); } }, name)),
-    el("button", {
-      type: "button", class: "ur-onward", click: () => {
-        const next = computed(model);
-        model.hidden = next.hidden[0];
-        if (next.cell) model.cell = next.cell[0];
-        refresh(true);
-      },
-    }, "next step"));
+  const onward = el("button", {
+    type: "button", class: "ur-onward", click: () => {
+      const next = computed(model);
+      model.hidden = next.hidden[0];
+      if (next.cell) model.cell = next.cell[0];
+      refresh(true);
+    },
+  }, "next step");
+  presets.append(...Object.keys(PRESETS.LSTM).map(name =>
+    el("button", { type: "button", value: name, "aria-pressed": "false", click: () => { take(name); refresh(true); } }, name)));
   choose(model.layer);
   speaker.say("");
+  if (compact) return [figure, el("div", {}, presets, el("div", { class: "ur-onwards" }, said, onward), folded(sliders)), speaker.region];
+  presets.append(onward);
   return [
     choice({ legend: "Layer", name: "layer", value: model.layer, choose, options: Object.keys(LAYERS).map(name => [name, name]) }),
     presets, said, el("div", { class: "ur-two" }, figure, sliders), formulas, speaker.region,
   ];
 }
+
+/** Sliders beside the drawing where there is room; on a phone folded under it. */
+const folded = sliders => el("details", { open: matchMedia("(min-width: 768px)").matches },
+  el("summary", {}, "Move the numbers"), sliders);
 
 /** What the package's step would give for these numbers. */
 function computed(model) {
