@@ -89,7 +89,7 @@ def _legend(d: Drawing, x, y) -> None:
 
 
 def _lstm() -> SVG:
-    d = Drawing(620, 400)
+    d = Drawing(620, 362, top=32)
     f, i, c, o, out = 134, 242, 350, 458, 532
     line, gates, bus = 84, 238, 306
     _body(d, 62, 40, 504, 296)
@@ -137,13 +137,14 @@ def _lstm() -> SVG:
         _operation(d, x, y, sign, colour)
     _legend(d, 336, 372)
     return d.svg("LSTM cell", (
-        "The old cell state is multiplied by the forget gate; the input gate times the candidate is added; the sum is "
-        "the new cell state. The output gate times tanh of the new cell state is the new hidden state. All three gates "
-        "and the candidate read the input and the old hidden state."))
+        "The input x and the old hidden state h go into four boxes: the forget gate f, the input gate i and the output "
+        "gate o, which end in a sigmoid, and the candidate c̃, which ends in tanh. The old cell state c runs straight "
+        "through: it is multiplied by f, then i times c̃ is added, and that sum is the new cell state. The new hidden "
+        "state is o times the tanh of the new cell state."))
 
 
 def _gru() -> SVG:
-    d = Drawing(620, 416)
+    d = Drawing(620, 386, top=28)
     recurrent, r, z, candidate = 138, 250, 360, 492
     line, low, product, gates, bus = 74, 122, 178, 256, 324
     _body(d, 52, 36, 514, 316)
@@ -188,13 +189,14 @@ def _gru() -> SVG:
         _operation(d, x, y, sign, colour)
     _legend(d, 262, 396)
     return d.svg("GRU cell, reset after the product", (
-        "The reset gate multiplies the recurrent part, which is the old state times its weights plus a bias; the "
-        "candidate is tanh of that and the input's part. The new state is the update gate times the old state, plus "
-        "one minus the update gate times the candidate. Both gates read the input and the old state."))
+        "The input x and the old hidden state h go into the reset gate r and the update gate z, which end in a sigmoid. The "
+        "reset gate multiplies the recurrent part, which is h times the weights U plus a bias; that and the input make "
+        "the candidate h̃, which ends in tanh. The old state runs straight through: it is multiplied by z, then 1 − z "
+        "times h̃ is added, and that sum is the new hidden state."))
 
 
 def _simple_rnn() -> SVG:
-    d = Drawing(480, 270)
+    d = Drawing(480, 242, top=24)
     plus, tanh, line = 226, 318, 100
     _body(d, 64, 30, 330, 190)
     d.wire((8, line), (104, line), colour="hidden", weight=3)
@@ -213,8 +215,8 @@ def _simple_rnn() -> SVG:
     d.text(436, line - 22, "$h_t$", "hidden", 17)
     d.text(plus + 22, 246, "$x_t$", "ink", 17)
     return d.svg("SimpleRNN cell", (
-        "The old hidden state times U, the input times W, and the bias b are added; tanh of the sum is the new hidden "
-        "state."))
+        "The old hidden state h times the weights U, the input x times the weights W, and the bias b are added. The tanh "
+        "of that sum is the new hidden state. There is no gate."))
 
 
 # The network in time
@@ -227,7 +229,7 @@ def _block(d: Drawing, x, y, text, colour="hidden", size=(70, 44)) -> None:
 
 
 def _unrolled() -> SVG:
-    d = Drawing(650, 246)
+    d = Drawing(650, 230, top=14)
     y, top, bottom = 112, 30, 192
     x = 62
     # The loop: out at the right, round above, in at the left.
@@ -260,8 +262,9 @@ def _unrolled() -> SVG:
     d.path("M219 214v6H641v-6", stroke="muted", weight=1.2)
     d.text(430, 234, "the same weights at every step", "muted", 13)
     return d.svg("A recurrent network, unrolled in time", (
-        "On the left a cell whose hidden state loops back into it. On the right the same cell once for each timestep: "
-        "each takes its input and the hidden state of the step before, and all share the weights W, U and b."))
+        "On the left a cell with the weights W, U and b, whose hidden state h loops back into it. On the right the same "
+        "cell once for each timestep, 1, 2, 3 up to T: each takes its input x and the hidden state of the step before, "
+        "the first takes h at step 0, and all have the same weights at every step."))
 
 
 # Tasks: columns of an input, a cell and an output
@@ -338,7 +341,7 @@ def _one_task(name) -> SVG:
 
 
 def _tasks() -> SVG:
-    d = Drawing(590, 480)
+    d = Drawing(590, 466)
     for name, x, y, width in (("one-to-one", 10, 4, 150), ("one-to-many", 180, 4, 190), ("many-to-one", 390, 4, 190),
                               ("many-to-many", 10, 254, 330), ("many-to-many-aligned", 380, 254, 200)):
         _task(d, name, x, y, width)
@@ -359,12 +362,13 @@ def _encoder_decoder() -> SVG:
     d.text(decoder + 1.5 * _PITCH + half, 18, "decoder", "hidden", 15, bold=True)
     d.text(decoder + 1.5 * _PITCH + half, 240, "what it said at the step before", "muted", 13)
     return d.svg("Encoder and decoder", (
-        "The encoder reads three inputs. Its final state is the first state of the decoder, which starts from a start "
-        "sign and is given, at each step, the output of the step before, until it says end."))
+        "The encoder reads three inputs x, one after another, and gives no outputs. Its final state is the first state of "
+        "the decoder. That is given a start sign first, and at each later step what it said at the step before; it gives "
+        "three outputs y, then the sign for the end."))
 
 
 def _bidirectional() -> SVG:
-    d = Drawing(500, 322)
+    d = Drawing(500, 306)
     top, back, ahead, bottom = 24, 110, 190, 284
     columns = {1: 128, 2: 248, 3: 368}
     for index, x in columns.items():
@@ -383,8 +387,9 @@ def _bidirectional() -> SVG:
     d.text(46, ahead - 24, "forward", "hidden", 13, bold=True)
     d.text(454, back - 24, "backward", "hidden", 13, bold=True)
     return d.svg("Bidirectional network", (
-        "Two networks read the same three inputs, one forward and one backward. At each step the hidden states of both "
-        "are joined into one output."))
+        "Two networks read the same three inputs x: one forward, from the first to the last, and one backward. At each "
+        "step the hidden states h of both are joined into one output y, so each output has seen what comes before and "
+        "what comes after."))
 
 
 #: What can be drawn, by name.

@@ -49,10 +49,10 @@ class SVG:
                               encoding="utf-8")
 
 
-def open_tag(width: float, height: float) -> str:
-    """The start of an SVG that has its own size and shrinks with the page."""
+def open_tag(width: float, height: float, top: float = 0) -> str:
+    """The start of an SVG that has its own size and shrinks with the page; its sheet begins at height `top`."""
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{number(width)}" height="{number(height)}" '
-            f'viewBox="0 0 {number(width)} {number(height)}" style="max-width:100%;height:auto">')
+            f'viewBox="0 {number(top)} {number(width)} {number(height)}" style="max-width:100%;height:auto">')
 
 
 def number(value: float) -> str:
@@ -62,13 +62,14 @@ def number(value: float) -> str:
 
 @dataclass
 class Drawing:
-    """Shapes on a sheet of ``width`` by ``height``; every colour is a name of the palette.
+    """Shapes on a sheet of ``width`` by ``height`` that begins at ``top``; every colour is a name of the palette.
 
     Text may hold symbols between dollar signs, with an index: ``"$h_{t-1}$"``.
     """
 
     width: float
     height: float
+    top: float = 0
     parts: list[str] = field(default_factory=list)
 
     def _add(self, tag: str, style: dict, content: str | None = None, **attributes) -> None:
@@ -117,7 +118,7 @@ class Drawing:
     def svg(self, title: str, description: str) -> SVG:
         """The finished picture; the title and what it shows are its text alternative."""
         head = f"<title>{escape(title, quote=False)}</title><desc>{escape(description, quote=False)}</desc>"
-        markup = "".join([open_tag(self.width, self.height), head, *self.parts, "</svg>"])
+        markup = "".join([open_tag(self.width, self.height, self.top), head, *self.parts, "</svg>"])
         return SVG(markup, f"{title}. {description}")
 
 

@@ -49,12 +49,24 @@ def test_the_same_every_time(name):
 @each
 def test_everything_lies_on_the_sheet(name):
     root = ElementTree.fromstring(ur.diagram(name).markup)
-    width, height = float(root.get("width")), float(root.get("height"))
-    for shape in root.iter():
+    left, top, width, height = map(float, root.get("viewBox").split())
+    assert (width, height) == (float(root.get("width")), float(root.get("height")))
+    for shape in root:
         x, y = (shape.get("x") or shape.get("cx")), (shape.get("y") or shape.get("cy"))
         if x is not None:
-            assert 0 <= float(x) and float(x) + float(shape.get("width") or 0) <= width
-            assert 0 <= float(y) and float(y) + float(shape.get("height") or 0) <= height
+            half = float(shape.get("r") or 0)
+            assert left <= float(x) - half and float(x) + max(half, float(shape.get("width") or 0)) <= left + width
+            assert top <= float(y) - half and float(y) + max(half, float(shape.get("height") or 0)) <= top + height
+
+
+@each
+def test_no_wide_empty_margin_above_or_below(name):
+    root = ElementTree.fromstring(ur.diagram(name).markup)
+    _, top, _, height = map(float, root.get("viewBox").split())
+    shapes = [s for s in root if s.get("y") or s.get("cy")]
+    ys = [float(s.get("y") or s.get("cy")) for s in shapes]
+    ends = [y + float(s.get("height") or s.get("r") or 0) for y, s in zip(ys, shapes)]
+    assert min(ys) - top <= 24 and top + height - max(ends) <= 24
 
 
 @each
@@ -75,6 +87,26 @@ def test_a_cell_shows_each_gate_by_symbol_name_and_colour(name, kind):
         if field.keras_slice:
             assert field.name.replace("_", " ") in shown
     assert any(word.startswith("1−") for word in shown) == (name == "gru")
+
+
+@each
+def test_the_words_for_who_cannot_see_it_name_all_that_is_written_in_it(name):
+    """Each gate, each part and each caption."""
+    picture = ur.diagram(name)
+    legend = {"product, unit by unit", "sum"}  # the words say what is multiplied and what is added
+    said = picture.alt.lower()
+    for text in set(words(name)) - legend:
+        if re.search(r"[A-Za-z]{3}", text):
+            assert text.lower() in said, text
+
+
+@pytest.mark.parametrize(("name", "kind"), [("lstm", "LSTM"), ("gru", "GRU"), ("simple-rnn", "SimpleRNN")])
+def test_the_words_of_a_cell_name_its_gates_by_name_and_symbol(name, kind):
+    said = ur.diagram(name).alt
+    for field in ur.fields.fields_of(kind):
+        assert field.name.replace("_", " ") in said, field.name
+        assert re.search(rf"\b{field.plain}(?!\w)", said), field.plain
+    assert all(word in said for word in {"lstm": ["sigmoid", "tanh", "sum"], "gru": ["sigmoid", "tanh", "1 − z"]}.get(name, ["tanh", "bias b"]))
 
 
 def test_the_tasks_are_all_on_one_picture():

@@ -214,7 +214,7 @@ def test_home_says_in_one_screen_what_this_is_and_nothing_moves_when_the_cell_co
     explorer = _open(tab, "/index.html")
     tab.wait_for_timeout(300)
     assert tab.evaluate("window.shifted") < 0.02
-    shown = tab.locator("h1, .ur-build, .ur-explorer[data-ready], .ur-ways .sd-card")
+    shown = tab.locator("article h1, .ur-build, .ur-explorer[data-ready], .ur-ways .sd-card")
     boxes = [part.bounding_box() for part in shown.all()]
     assert len(boxes) == 6 and max(box["y"] + box["height"] for box in boxes) <= height
     assert re.search(r"[1-9]\d* claims on [1-9]\d* pages", tab.locator(".ur-build").inner_text())
@@ -353,6 +353,41 @@ def test_what_you_type_goes_through_the_trained_weights_as_the_package_has_it(ta
         share = (np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()).max() if len(scores) > 1 else 1 / (1 + np.exp(-scores[0]))
         first = explorer.locator(".ur-answers li").first.inner_text()
         assert abs(int(re.search(r"(\d+) %", first)[1]) - 100 * share) <= 0.51
+
+
+def test_a_series_goes_through_the_forecaster_as_the_package_has_it(tab, models):
+    """The numbers typed are one station's; the others are the day's; the forecasts are those of the package."""
+    explorer, model = tab.locator(".ur-explorer"), models["series"]
+    explorer.get_by_text(model["title"]).click()
+    field = explorer.get_by_label("Your own series")
+    assert [float(part) for part in field.input_value().split()] == [row[model["column"]] for row in model["series"]]
+    explorer.get_by_label("station").select_option("1")
+    field.fill("9.5, 9 −3 warm 12 12 30")
+    assert "“warm”" in explorer.locator(".ur-hint").inner_text()
+    degrees = np.array(model["series"][:6])
+    degrees[:, 1] = [9.5, 9, -3, 12, 12, 30]
+    mean, deviation = np.array(model["mean"]), np.array(model["deviation"])
+    real = {name: np.array(model[name]) / model["scale"] for name in ("kernel", "recurrent_kernel", "bias")}
+    trace = ur.unroll(ur.GRUCell(**real), ((degrees - mean) / deviation)[None])
+    following = degrees + _answers(model, trace) * deviation
+    scrubber = explorer.get_by_role("slider")
+    assert scrubber.get_attribute("max") == "5"
+    for step in (0, 3, 5):
+        _move(scrubber, step)
+        _agree_at(explorer, trace, step, model["units"])
+        shown = [_number(text.rstrip("°")) for text in explorer.locator(".ur-share").all_inner_texts()]
+        assert np.abs(np.array(shown) - [degrees[step, 1], *following[step, 1:3]]).max() <= 0.051
+    field.fill("warm")
+    assert scrubber.is_disabled() and explorer.locator("[data-field]").count() == 0
+
+
+def test_the_scrubber_hides_nothing_and_names_stand_on_one_line(tab, models):
+    explorer = tab.locator(".ur-explorer")
+    assert explorer.locator(".ur-scrub").evaluate("bar => getComputedStyle(bar).position") == "static"
+    tall = explorer.locator(".ur-field").evaluate_all("all => all.map(e => e.getBoundingClientRect().height)")
+    assert max(tall) < 30, tall
+    bottoms = [explorer.locator(part).bounding_box() for part in (".ur-scrub", ".ur-plot")]
+    assert bottoms[1]["y"] + bottoms[1]["height"] - bottoms[0]["y"] < 640, "the bar and the whole plot fit in a window"
 
 
 def test_it_says_what_it_does_not_know(tab, models):

@@ -1,4 +1,4 @@
-// The gates of a trained layer over a text: scrub through its steps, compare two units, type a text of your own.
+// The gates of a trained layer over a text or a series: scrub through its steps, compare two units, type your own.
 // The models come from the page, which trained them while it was built.
 
 import { affine, unroll, zeros } from "./cells.js";
@@ -6,7 +6,7 @@ import { FIELDS } from "./data.js";
 import { choice, el, factor, freshId, mount, num, rich, shape, voice } from "./parts.js";
 
 const MOST = 120; // steps of a text: more would be too narrow to see
-const PLOT = { left: 34, right: 8, height: 58, gap: 30, top: 20 };
+const PLOT = { left: 34, right: 8, height: 46, gap: 27, top: 20 };
 
 function explorer() {
   const models = Object.fromEntries([...document.querySelectorAll("script.ur-model")]
@@ -21,31 +21,43 @@ function read(model) {
   const { kind, reset_after } = model;
   return {
     ...model,
-    embedding: real(model.embedding),
+    embedding: model.embedding && real(model.embedding),
     cell: { kind, reset_after, kernel: real(model.kernel), recurrent_kernel: real(model.recurrent_kernel), bias: real(model.bias) },
     dense: { kernel: real(model.dense.kernel), bias: real(model.dense.bias) },
-    number: new Map(model.tokens.map((token, k) => [token, k])),
+    number: new Map((model.tokens ?? []).map((token, k) => [token, k])),
   };
 }
 
-/** The steps of a text: what stands at each, its number, and which signs or words the model does not know. */
-function parse(model, text) {
+/** The steps of a text: what stands at each, the vector that goes in, and which signs or words the model does not know. */
+function readText(model, text) {
   const tokens = (model.split === "letters" ? [...text] : text.toLowerCase().match(/[\p{L}\p{N}'’]+/gu) ?? []).slice(0, MOST);
   const padded = [...Array(Math.max(0, (model.pad ?? 0) - tokens.length)).fill(null), ...tokens];
-  const known = token => token === null || model.number.has(token);
+  const code = token => (token === null ? model.padding : model.number.get(token) ?? model.unknown);
+  const kept = padded.filter(token => code(token) !== undefined);
   return {
-    tokens: padded,
-    codes: padded.map(token => (token === null ? model.padding : model.number.get(token) ?? model.unknown)),
-    unknown: [...new Set(tokens.filter(token => !known(token)))],
+    tokens: kept,
+    vectors: kept.map(token => model.embedding[code(token)]),
+    unknown: [...new Set(tokens.filter(token => !model.number.has(token)))],
   };
 }
 
-/** Everything that the model computes over a text. */
-function run(model, text) {
-  const parsed = parse(model, text);
-  const kept = parsed.codes.map((code, t) => [code, parsed.tokens[t]]).filter(([code]) => code !== undefined);
-  const steps = unroll(model.cell, kept.map(([code]) => model.embedding[code]));
-  return { ...parsed, tokens: kept.map(([, token]) => token), steps };
+/** The same for a series: the numbers are those of one column; the others stay as they came with the model. */
+function readSeries(model, text, column) {
+  const parts = text.replaceAll("−", "-").split(/[\s,;]+/).filter(Boolean);
+  const given = parts.filter(part => Number.isFinite(Number(part))).slice(0, model.series.length).map(Number);
+  const rows = given.map((value, t) => model.series[t].map((was, k) => (k === column ? value : was)));
+  return {
+    tokens: given.map(value => num(value, 1)),
+    rows,
+    vectors: rows.map(row => row.map((value, k) => (value - model.mean[k]) / model.deviation[k])),
+    unknown: [...new Set(parts.filter(part => !Number.isFinite(Number(part))))],
+  };
+}
+
+/** Everything that the model computes over what was typed. */
+function run(model, text, column) {
+  const found = model.series ? readSeries(model, text, column) : readText(model, text);
+  return { ...found, steps: unroll(model.cell, found.vectors) };
 }
 
 /** Probability of each class; of one class, that it is so. */
@@ -58,6 +70,11 @@ function answer({ dense }, hidden) {
   return weights.map(weight => weight / all);
 }
 
+/** What each column will be next: the model gives the change, in deviations. */
+function forecast({ dense, deviation }, hidden, row) {
+  return affine(hidden, dense.kernel, dense.bias).map((change, k) => row[k] + change * deviation[k]);
+}
+
 const visible = token => (token === null ? "·" : token === " " ? "␣" : token === "\n" ? "↵" : token);
 
 class View {
@@ -65,11 +82,14 @@ class View {
     Object.assign(this, { models, t: 0, timer: null });
     this.speaker = voice();
     this.text = el("input", {
-      id: freshId(), type: "text", name: "text", maxlength: MOST, autocomplete: "off", autocapitalize: "off", spellcheck: "false",
+      id: freshId(), type: "text", name: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false",
       input: () => this.compute(Infinity, true),
     });
     this.hint = el("p", { class: "ur-hint", id: freshId() });
     this.text.setAttribute("aria-describedby", this.hint.id);
+    this.typed = el("label", { for: this.text.id });
+    this.column = el("select", { id: freshId(), name: "column", change: () => { this.example(); this.compute(this.t, true); } });
+    this.columns = el("span", {}, el("label", { for: this.column.id }, "station"), this.column);
     this.onward = el("button", { type: "button", click: () => this.write() }, "write on");
     this.player = el("button", { type: "button", class: "ur-play", click: () => this.play() }, "play");
     this.scrubber = el("input", { id: freshId(), type: "range", name: "step", min: 0, step: 1, input: () => this.go(Number(this.scrubber.value)) });
@@ -87,13 +107,13 @@ class View {
       names.length > 1 && choice({
         legend: "Model", name: "model", value: names[0], choose: name => this.choose(name),
         options: names.map(name => [name, models[name].title]) }),
-      el("div", { class: "ur-type" }, label(this.text, "Your own text"), this.text, this.onward),
+      el("div", { class: "ur-type" }, this.columns, this.typed, this.text, this.onward),
       this.hint, this.strip, this.answers,
       el("div", { class: "ur-units" },
         el("span", {}, label(this.units[0], "unit, solid line"), this.units[0]),
         el("span", {}, label(this.units[1], "unit, dashed line"), this.units[1])),
-      el("div", { class: "ur-two" }, this.plot, this.formulas),
       el("div", { class: "ur-scrub" }, this.position, this.scrubber, this.player),
+      el("div", { class: "ur-two" }, this.plot, this.formulas),
       this.speaker.region,
     ].filter(Boolean);
     this.choose(names[0]);
@@ -105,7 +125,13 @@ class View {
 
   choose(name) {
     this.model = this.models[name];
-    this.text.value = this.model.example;
+    const { series } = this.model;
+    this.typed.textContent = series ? "Your own series" : "Your own text";
+    this.columns.hidden = !series;
+    this.column.replaceChildren(...(series?.[0] ?? []).map((_, k) => el("option", { value: k, selected: k === this.model.column }, `${k}`)));
+    if (series) this.text.removeAttribute("maxlength");
+    else this.text.maxLength = MOST;
+    this.example();
     this.plot.style.minHeight = `${this.tall}px`; // before its width is known, so that nothing below it moves
     this.onward.hidden = this.model.split !== "letters";
     const units = this.model.cell.recurrent_kernel.length;
@@ -116,9 +142,15 @@ class View {
     this.compute(this.model.at ?? 0);
   }
 
+  /** What the model starts with. */
+  example() {
+    const { series, example } = this.model;
+    this.text.value = series ? series.map(row => row[Number(this.column.value)]).join(" ") : example;
+  }
+
   compute(t, spoken) {
     this.stop();
-    Object.assign(this, run(this.model, this.text.value));
+    Object.assign(this, run(this.model, this.text.value, Number(this.column.value)));
     const { unknown } = this;
     this.hint.textContent = unknown.length ? `${this.model.unknown_hint} ${unknown.map(token => `“${token}”`).join(" ")}` : this.model.hint;
     this.hint.toggleAttribute("data-wrong", unknown.length > 0);
@@ -171,9 +203,16 @@ class View {
     this.position.textContent = `step ${this.t + 1} of ${this.steps.length}`;
     this.scrubber.setAttribute("aria-valuetext", `${this.t + 1} of ${this.steps.length}: ${spokenName(this.tokens[this.t])}`);
     this.move();
-    this.answers.replaceChildren(...answersOf(this.model, answer(this.model, this.steps[this.t].hidden)));
+    this.answers.replaceChildren(...this.said());
     this.formulas.replaceChildren(equations(this.model, this.steps, this.t, this.chosen()));
     if (spoken) this.speaker.say(this.summary());
+  }
+
+  said() {
+    const { model, t, rows } = this;
+    const { hidden } = this.steps[t];
+    return model.series ? forecastsOf(model, rows[t], forecast(model, hidden, rows[t]), Number(this.column.value))
+      : answersOf(model, answer(model, hidden));
   }
 
   chosen() { return this.units.map(select => Number(select.value)); }
@@ -261,12 +300,24 @@ function answersOf(model, probabilities) {
     : probabilities.map((p, k) => [visible(model.tokens[k]), p]).sort((a, b) => b[1] - a[1]).slice(0, 5);
   return [
     el("p", {}, model.classes ? "If the text ended here:" : "It expects next:"),
-    el("ul", {}, rows.map(([name, p]) => {
-      const bar = el("span", { class: "ur-bar" });
-      bar.style.width = `${(100 * p).toFixed(1)}%`;
-      return el("li", {}, el("span", { class: "ur-name" }, name), el("span", { class: "ur-track" }, bar), el("span", { class: "ur-share" }, `${Math.round(100 * p)} %`));
-    })),
+    el("ul", {}, rows.map(([name, p]) => bar(name, p, `${Math.round(100 * p)} %`))),
   ];
+}
+
+/** A chosen column now and in the next step, and the next step of its neighbour, which cannot be seen in it. */
+function forecastsOf(model, now, next, column) {
+  const all = [...model.series.flat(), ...now, ...next];
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const row = (name, value) => bar(name, (value - low) / (high - low || 1), `${num(value, 1)}°`);
+  const rows = [row(`station ${column}, now`, now[column]), row(`station ${column}, next`, next[column])];
+  if (column + 1 < next.length) rows.push(row(`station ${column + 1}, next`, next[column + 1]));
+  return [el("p", {}, "It forecasts for the next hour:"), el("ul", { class: "ur-forecasts" }, rows)];
+}
+
+function bar(name, share, text) {
+  const filled = el("span", { class: "ur-bar" });
+  filled.style.width = `${(100 * share).toFixed(1)}%`;
+  return el("li", {}, el("span", { class: "ur-name" }, name), el("span", { class: "ur-track" }, filled), el("span", { class: "ur-share" }, text));
 }
 
 /** Each equation with the numbers of the chosen units at one step. */
