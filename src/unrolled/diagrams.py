@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .drawing import SVG, Drawing
 
-_BOX = 98, 54
+_BOX = 102, 54
 
 
 def diagram(name: str) -> SVG:
@@ -38,22 +38,22 @@ def diagram(name: str) -> SVG:
 # Parts of a cell
 
 
-def _gate(d: Drawing, x, y, symbol, name, colour, function=None, size=_BOX, letter=17) -> None:
+def _gate(d: Drawing, x, y, symbol, name, colour, function=None, size=_BOX, letter=19) -> None:
     """A box around (x, y): its symbol, what it is called, and the function it ends in."""
     width, height = size
     d.rect(x - width / 2, y - height / 2, width, height, fill=colour, stroke=colour, opacity=0.13, radius=9)
     d.text(x, y - 9 if name else y, symbol, colour, letter)
     if name:
-        d.text(x, y + 14, name, colour, 14)
+        d.text(x, y + 15, name, colour, 15)
     if function:
-        d.text(x + width / 2 - 7, y - height / 2 + 11, function, "muted", 12, anchor="end")
+        d.text(x + width / 2 - 7, y - height / 2 + 11, function, "muted", 13, anchor="end")
 
 
 def _operation(d: Drawing, x, y, sign, colour="ink") -> None:
     """A circle around (x, y) that multiplies, adds, or takes from one."""
     d.circle(x, y, 13, fill="paper", stroke=colour, weight=2)
     if sign == "1−":
-        d.text(x, y, "1−", colour, 13)
+        d.text(x, y, "1−", colour, 14)
         return
     if sign == "+":
         d.path(f"M{x - 6} {y}h12m-6 -6v12", stroke=colour, weight=2)
@@ -80,9 +80,9 @@ def _body(d: Drawing, x, y, width, height) -> None:
 
 def _legend(d: Drawing, x, y) -> None:
     _operation(d, x, y, "⊙", "muted")
-    d.text(x + 20, y, "product, unit by unit", "muted", 13, anchor="start")
-    _operation(d, x + 185, y, "+", "muted")
-    d.text(x + 205, y, "sum", "muted", 13, anchor="start")
+    d.text(x + 20, y, "product, unit by unit", "muted", 15, anchor="start")
+    _operation(d, x + 195, y, "+", "muted")
+    d.text(x + 215, y, "sum", "muted", 15, anchor="start")
 
 
 # The cells
@@ -98,8 +98,8 @@ def _lstm() -> SVG:
     d.wire((8, line), (f - 13, line), colour="cell", weight=3)
     d.wire((f + 13, line), ((i + c) / 2 - 13, line), colour="cell", weight=3)
     d.wire(((i + c) / 2 + 13, line), (612, line), colour="cell", weight=3)
-    d.text(32, line - 20, "$c_{t-1}$", "cell", 17)
-    d.text(592, line - 20, "$c_t$", "cell", 17)
+    d.text(32, line - 20, "$c_{t-1}$", "cell", 20)
+    d.text(592, line - 20, "$c_t$", "cell", 20)
 
     # Every gate reads the same: the input and the old hidden state.
     d.wire((8, bus), (f, bus), (f, gates + 27), colour="hidden")
@@ -107,10 +107,10 @@ def _lstm() -> SVG:
         d.wire((f - 8, bus), (x, bus), (x, gates + 27), colour="hidden")
     for x in (f, i, c):
         d.dot(x, bus, "hidden")
-    d.text(32, bus - 20, "$h_{t-1}$", "hidden", 17)
+    d.text(32, bus - 20, "$h_{t-1}$", "hidden", 20)
     d.wire((84, 384), (84, bus + 5), colour="ink")
     d.dot(84, bus, "hidden")
-    d.text(106, 372, "$x_t$", "ink", 17)
+    d.text(106, 372, "$x_t$", "ink", 20)
 
     d.wire((f, gates - 27), (f, line + 13), colour="forget")
     middle, product = (i + c) / 2, 158
@@ -122,11 +122,11 @@ def _lstm() -> SVG:
     d.wire((out, line), (out, 116), colour="cell")
     d.dot(out, line, "cell")
     d.rect(out - 27, 116, 54, 28, fill="cell", stroke="cell", opacity=0.13, radius=9)
-    d.text(out, 130, "tanh", "cell", 13)
+    d.text(out, 130, "tanh", "cell", 15)
     d.wire((out, 144), (out, 167), colour="cell")
     d.wire((o, gates - 27), (o, 180), (out - 13, 180), colour="output")
     d.wire((out, 193), (out, bus), (612, bus), colour="hidden")
-    d.text(592, bus - 20, "$h_t$", "hidden", 17)
+    d.text(592, bus - 20, "$h_t$", "hidden", 20)
 
     _gate(d, f, gates, "$f_t$", "forget gate", "forget", "σ")
     _gate(d, i, gates, "$i_t$", "input gate", "input", "σ")
@@ -145,7 +145,7 @@ def _lstm() -> SVG:
 
 def _gru() -> SVG:
     d = Drawing(620, 386, top=28)
-    recurrent, r, z, candidate = 138, 250, 360, 492
+    recurrent, r, z, candidate = 134, 250, 360, 492
     line, low, product, gates, bus = 74, 122, 178, 256, 324
     _body(d, 52, 36, 514, 316)
 
@@ -153,8 +153,8 @@ def _gru() -> SVG:
     d.wire((8, line), (z - 13, line), colour="hidden", weight=3)
     d.wire((z + 13, line), (candidate - 13, line), colour="hidden", weight=3)
     d.wire((candidate + 13, line), (612, line), colour="hidden", weight=3)
-    d.text(28, line - 22, "$h_{t-1}$", "hidden", 17)
-    d.text(594, line - 22, "$h_t$", "hidden", 17)
+    d.text(28, line - 22, "$h_{t-1}$", "hidden", 20)
+    d.text(594, line - 22, "$h_t$", "hidden", 20)
 
     # Both gates read the input and the old state; the recurrent part reads the old state alone.
     split, join = 66, 196
@@ -166,7 +166,7 @@ def _gru() -> SVG:
     for x, y, colour in ((split, line, "hidden"), (recurrent, bus, "hidden"), (r, bus, "hidden"), (join, bus, "hidden"),
                          (join, 374, "ink")):
         d.dot(x, y, colour)
-    d.text(join - 20, 396, "$x_t$", "ink", 17)
+    d.text(join - 20, 396, "$x_t$", "ink", 20)
 
     # Reset, after the recurrent product.
     d.wire((recurrent, gates - 27), (recurrent, product), (r - 13, product), colour="hidden")
@@ -180,7 +180,7 @@ def _gru() -> SVG:
     d.wire((candidate, product - 27), (candidate, low + 13), colour="candidate")
     d.wire((candidate, low - 13), (candidate, line + 13), colour="hidden")
 
-    _gate(d, recurrent, gates, "$h_{t-1}U_h + b′_h$", "recurrent part", "hidden", size=(114, 54), letter=15)
+    _gate(d, recurrent, gates, "$h_{t-1}U_h + b′_h$", "recurrent part", "hidden", size=(116, 54), letter=16)
     _gate(d, r, gates, "$r_t$", "reset gate", "reset", "σ")
     _gate(d, z, gates, "$z_t$", "update gate", "update", "σ")
     _gate(d, candidate, product, "$h̃_t$", "candidate", "candidate", "tanh")
@@ -211,9 +211,9 @@ def _simple_rnn() -> SVG:
     _gate(d, tanh, line, "tanh", None, "hidden", size=(88, 50))
     _operation(d, plus, line, "+", "hidden")
     d.text(plus, 48, "$b$", "muted", 17)
-    d.text(34, line - 22, "$h_{t-1}$", "hidden", 17)
-    d.text(436, line - 22, "$h_t$", "hidden", 17)
-    d.text(plus + 22, 246, "$x_t$", "ink", 17)
+    d.text(34, line - 22, "$h_{t-1}$", "hidden", 20)
+    d.text(436, line - 22, "$h_t$", "hidden", 20)
+    d.text(plus + 22, 246, "$x_t$", "ink", 20)
     return d.svg("SimpleRNN cell", (
         "The old hidden state h times the weights U, the input x times the weights W, and the bias b are added. The tanh "
         "of that sum is the new hidden state. There is no gate."))
@@ -225,7 +225,7 @@ def _simple_rnn() -> SVG:
 def _block(d: Drawing, x, y, text, colour="hidden", size=(70, 44)) -> None:
     width, height = size
     d.rect(x - width / 2, y - height / 2, width, height, fill=colour, stroke=colour, opacity=0.13, radius=9)
-    d.text(x, y, text, colour, 15)
+    d.text(x, y, text, colour, 16)
 
 
 def _unrolled() -> SVG:
@@ -241,26 +241,26 @@ def _unrolled() -> SVG:
     d.path(f"M{x} {y - 36}a8 8 0 0 1 0 -16", stroke="hidden", weight=2)
     d.wire((x, y - 52), (x, top + 14), colour="hidden")
     _block(d, x, y, "$W$, $U$, $b$")
-    d.text(x, bottom, "$x_t$", "ink", 17)
-    d.text(x, top, "$h_t$", "hidden", 17)
+    d.text(x, bottom, "$x_t$", "ink", 20)
+    d.text(x, top, "$h_t$", "hidden", 20)
     d.text(155, y, "=", "ink", 24)
 
     steps = ((254, "1"), (360, "2"), (466, "3"), (606, "T"))
-    d.text(190, y - 18, "$h_0$", "hidden", 17)
+    d.text(190, y - 18, "$h_0$", "hidden", 19)
     d.wire((178, y), (219, y), colour="hidden")
     for x, index in steps:
         d.wire((x, bottom - 14), (x, y + 22), colour="ink")
         d.wire((x, y - 22), (x, top + 14), colour="hidden")
         _block(d, x, y, "$W$, $U$, $b$")
-        d.text(x, bottom, f"$x_{index}$", "ink", 17)
-        d.text(x, top, f"$h_{index}$", "hidden", 17)
+        d.text(x, bottom, f"$x_{index}$", "ink", 19)
+        d.text(x, top, f"$h_{index}$", "hidden", 19)
     for (x, _), (following, _) in zip(steps[:2], steps[1:3]):
         d.wire((x + 35, y), (following - 35, y), colour="hidden")
     d.wire((501, y), (523, y), colour="hidden")
     d.text(536, y - 1, "…", "hidden", 18)
     d.wire((548, y), (571, y), colour="hidden")
     d.path("M219 214v6H641v-6", stroke="muted", weight=1.2)
-    d.text(430, 234, "the same weights at every step", "muted", 13)
+    d.text(430, 234, "the same weights at every step", "muted", 15)
     return d.svg("A recurrent network, unrolled in time", (
         "On the left a cell with the weights W, U and b, whose hidden state h loops back into it. On the right the same "
         "cell once for each timestep, 1, 2, 3 up to T: each takes its input x and the hidden state of the step before, "
@@ -277,7 +277,7 @@ def _value(d: Drawing, x, y, text, colour, opacity=0.13, width=None) -> None:
     width = width or (_SIDE if text.startswith("$") else 46)
     d.rect(x - width / 2, y - _SIDE / 2, width, _SIDE, fill=colour, stroke=colour,
            opacity=0 if colour == "ink" else opacity, radius=7)
-    d.text(x, y, text, colour, 15 if text.startswith("$") else 13)
+    d.text(x, y, text, colour, 17 if text.startswith("$") else 15)
 
 
 def _columns(d: Drawing, x, y, inputs, outputs, cells=None, split=None) -> None:
@@ -326,8 +326,8 @@ def _task(d: Drawing, name, x, y, width) -> None:
     """One category, centred in a column of `width`."""
     title, examples, inputs, cells, outputs, _ = _TASKS[name]
     count = max(len(inputs), len(outputs))
-    d.text(x + width / 2, y + 10, title, "ink", 15, bold=True)
-    d.text(x + width / 2, y + 31, examples, "muted", 13)
+    d.text(x + width / 2, y + 9, title, "ink", 16, bold=True)
+    d.text(x + width / 2, y + 31, examples, "muted", 15)
     start = x + (width - (count - 1) * _PITCH - _SIDE) / 2
     _columns(d, start, y + 50, inputs, outputs, cells, split=3 if name == "many-to-many" else None)
 
@@ -357,10 +357,10 @@ def _encoder_decoder() -> SVG:
     _columns(d, decoder, 44, ["start", *_names("y", 3)], [*_names("y", 3), "end"], ["$h$"] * 4, split=0)
     last, first, row = start + 2 * _PITCH + _SIDE, decoder, 44 + half + 62
     d.wire((last, row), (first, row), colour="hidden", weight=3)
-    d.text((last + first) / 2, row - 20, "final state", "hidden", 13)
-    d.text(start + _PITCH + half, 18, "encoder", "hidden", 15, bold=True)
-    d.text(decoder + 1.5 * _PITCH + half, 18, "decoder", "hidden", 15, bold=True)
-    d.text(decoder + 1.5 * _PITCH + half, 240, "what it said at the step before", "muted", 13)
+    d.text((last + first) / 2, row - 20, "final state", "hidden", 15)
+    d.text(start + _PITCH + half, 18, "encoder", "hidden", 17, bold=True)
+    d.text(decoder + 1.5 * _PITCH + half, 18, "decoder", "hidden", 17, bold=True)
+    d.text(decoder + 1.5 * _PITCH + half, 240, "what it said at the step before", "muted", 15)
     return d.svg("Encoder and decoder", (
         "The encoder reads three inputs x, one after another, and gives no outputs. Its final state is the first state of "
         "the decoder. That is given a start sign first, and at each later step what it said at the step before; it gives "
@@ -384,8 +384,8 @@ def _bidirectional() -> SVG:
         _value(d, x, top, f"$y_{index}$", "accent", width=94)
         for middle, row, strength in ((left, ahead, 0.13), (right, back, 0.34)):
             _value(d, middle, row, "$h$", "hidden", opacity=strength)
-    d.text(46, ahead - 24, "forward", "hidden", 13, bold=True)
-    d.text(454, back - 24, "backward", "hidden", 13, bold=True)
+    d.text(46, ahead - 24, "forward", "hidden", 15, bold=True)
+    d.text(454, back - 24, "backward", "hidden", 15, bold=True)
     return d.svg("Bidirectional network", (
         "Two networks read the same three inputs x: one forward, from the first to the last, and one backward. At each "
         "step the hidden states h of both are joined into one output y, so each output has seen what comes before and "
