@@ -80,5 +80,5 @@ sitemap_excludes = ["404.html", "search.html", "genindex.html", "py-modindex.htm
 ogp_site_url = html_baseurl
 ogp_site_name = "Unrolled"
 ogp_use_first_image = False
-ogp_social_cards = {"image": "_static/card.png", "font": "DejaVu Sans"}  # the font that Matplotlib ships
+ogp_social_cards = {"image": "_static/card.png", "image_mini": "_static/card-gates.png", "line_color": "#0a74a1", "font": "DejaVu Sans"}  # the font that Matplotlib ships
 notfound_urls_prefix = urlparse(html_baseurl).path if "READTHEDOCS" in os.environ else "/"

@@ -377,6 +377,10 @@ def test_a_series_goes_through_the_forecaster_as_the_package_has_it(tab, models)
         _agree_at(explorer, trace, step, model["units"])
         shown = [_number(text.rstrip("°")) for text in explorer.locator(".ur-share").all_inner_texts()]
         assert np.abs(np.array(shown) - [degrees[step, 1], *following[step, 1:3]]).max() <= 0.051
+        before = "–" if step == 0 else f"{following[step - 1, 1]:.2f}".replace("-", "−")
+        assert f"{degrees[step, 1]:.2f}".replace("-", "−") + f"  ·  {before}" == explorer.locator(".ur-plot .ur-number").first.text_content()
+    dashed = explorer.locator(".ur-plot g").first.locator("path[stroke-dasharray]")
+    assert dashed.get_attribute("d").count(" ") == 5, "a forecast for each hour but the first"
     field.fill("warm")
     assert scrubber.is_disabled() and explorer.locator("[data-field]").count() == 0
 
@@ -435,6 +439,25 @@ def test_time_moves_by_keyboard_and_by_playing_and_the_cursor_with_it(tab, model
     assert scrubber.input_value() == here
 
 
+def test_every_control_over_time_is_reached_and_moved_by_keyboard(tab, models):
+    explorer = tab.locator(".ur-explorer")
+    explorer.get_by_role("radio", name=models["reviews"]["title"]).focus()
+    tab.keyboard.press("ArrowUp")  # from the first round to the last: the series
+    assert explorer.get_by_role("radio", name=models["series"]["title"]).is_checked()
+    reached = []
+    for _ in range(6):
+        tab.keyboard.press("Tab")
+        reached.append(tab.evaluate("document.activeElement.name || document.activeElement.textContent"))
+        if reached[-1] in ("column", "first", "second"):
+            before = tab.evaluate("document.activeElement.value")
+            tab.keyboard.press("ArrowDown" if reached[-1] != "first" else "Home")
+            assert tab.evaluate("document.activeElement.value") != before
+    assert reached == ["column", "text", "first", "second", "step", "play"]
+    column = models["series"]["column"] + 1
+    assert explorer.get_by_label("Your own series").input_value().split()[0] == f"{models['series']['series'][0][column]:g}"
+    assert f"station {column}, now" in explorer.inner_text() and "unit 0" in explorer.locator("thead").inner_text()
+
+
 def test_the_weights_are_small(tab, models):
     import gzip
 
@@ -471,6 +494,25 @@ def _assigned(code):
     statement = ast.parse(code).body[-1]
     target = statement.targets[0]
     return [name.id for name in getattr(target, "elts", [target])], ast.unparse(statement.value)
+
+
+def test_every_control_of_the_shapes_is_reached_and_moved_by_keyboard(tab):
+    explorer = _open(tab, "shapes")
+    explorer.get_by_label("layer").focus()
+    tab.keyboard.press("ArrowDown")
+    for digit in "357":
+        tab.keyboard.press("Tab")
+        tab.keyboard.press("ControlOrMeta+a")
+        tab.keyboard.type(digit)
+    for _ in range(3):
+        tab.keyboard.press("Tab")
+        tab.keyboard.press("Space")
+    left, call = _assigned(explorer.locator(".ur-lines").inner_text())
+    assert left == ["output", "forward_h", "backward_h"]
+    assert call == "layers.Bidirectional(layers.GRU(3, return_sequences=True, return_state=True))(x)"
+    assert "(batch, 5, 6)" in explorer.inner_text()
+    count = ur.count_params("GRU", features=7, units=3).layer
+    assert _number(explorer.locator(".ur-total .ur-count").inner_text()) == 2 * count
 
 
 def test_what_is_no_size_is_said(tab):

@@ -232,46 +232,69 @@ class View {
   }
 
   get tall() {
-    return PLOT.top + FIELDS[this.model.kind].length * (PLOT.height + PLOT.gap);
+    return PLOT.top + (FIELDS[this.model.kind].length + (this.model.series ? 1 : 0)) * (PLOT.height + PLOT.gap);
   }
 
   draw() {
     if (!this.width || !this.steps.length) return this.plot.replaceChildren();
-    const fields = FIELDS[this.model.kind];
     const { height, gap, top } = PLOT;
     const tall = this.tall;
     const units = this.chosen();
+    const panels = FIELDS[this.model.kind].map(field => this.fieldPanel(field, units));
+    if (this.model.series) panels.unshift(this.seriesPanel(Number(this.column.value)));
     this.cursor = shape("line", { y1: 0, y2: tall - gap + 6, class: "ur-cursor" });
     this.readings = [];
     this.plot.replaceChildren(shape("svg", {
       width: this.width, height: tall, role: "img",
-      "aria-label": `Gates and states of the units ${units.join(" and ")} at each of ${this.steps.length} steps; the table below has the numbers of the chosen step`,
+      "aria-label": `${this.model.series ? "The series, and each hour as it was forecast; below it the gates" : "Gates"} and states of the units `
+        + `${units.join(" and ")} at each of ${this.steps.length} steps; the table below has the numbers of the chosen step`,
       pointerdown: event => this.point(event), pointermove: event => event.buttons && this.point(event),
-    }, this.cursor, fields.map((field, k) => this.panel(field, top + k * (height + gap), units))));
+    }, this.cursor, panels.map((panel, k) => this.panel(panel, top + k * (height + gap)))));
   }
 
-  panel(field, y, units) {
-    const gate = field.name.endsWith("_gate");
-    const values = units.map(unit => this.steps.map(step => step[field.name][unit]));
-    const most = gate || field.name !== "cell" ? 1 : Math.max(1, ...values.flat().map(Math.abs));
-    const [low, high] = [gate ? 0 : -most, most];
+  /** One field of two units: a gate from 0 to 1, a state around 0. */
+  fieldPanel({ name, symbol, colour }, units) {
+    const values = units.map(unit => this.steps.map(step => step[name][unit]));
+    const gate = name.endsWith("_gate");
+    const most = gate || name !== "cell" ? 1 : Math.max(1, ...values.flat().map(Math.abs));
+    return { title: `${symbol} ${name.replace("_", " ")}`, colour, values, ticks: gate ? [0, 1] : [-most, 0, most], places: most % 1 ? 1 : 0 };
+  }
+
+  /** What was measured in a column, and what had been forecast a step before. */
+  seriesPanel(column) {
+    const now = this.rows.map(row => row[column]);
+    const said = this.rows.map((row, t) => forecast(this.model, this.steps[t].hidden, row)[column]);
+    const values = [now, [null, ...said.slice(0, -1)]];
+    const all = values.flat().filter(value => value !== null);
+    return { title: "degrees, and as forecast", colour: "ink", values, ticks: [Math.floor(Math.min(...all)), Math.ceil(Math.max(...all) + 0.01)], places: 0 };
+  }
+
+  /** Two lines over time, the second dashed, from the lowest tick to the highest; null is a step without a value. */
+  panel({ title, colour, values, ticks, places }, y) {
+    const [low, high] = [ticks[0], ticks.at(-1)];
     const place = value => y + PLOT.height * (high - value) / (high - low);
-    const line = series => series.map((value, t) => `${t ? "L" : "M"}${this.x(t).toFixed(1)} ${place(value).toFixed(1)}`).join("");
-    const dots = units.map(() => shape("circle", { r: 4.5, class: "ur-solid", "data-colour": field.colour }));
+    const points = series => series.flatMap((value, t) => (value === null ? [] : [`${this.x(t).toFixed(1)} ${place(value).toFixed(1)}`]));
+    const dots = values.map(() => shape("circle", { r: 4.5, class: "ur-solid", "data-colour": colour }));
     const reading = shape("text", { x: this.width - PLOT.right, y: y - 6, class: "ur-number", "text-anchor": "end" });
     this.readings.push(t => {
-      dots.forEach((dot, k) => { dot.setAttribute("cx", this.x(t)); dot.setAttribute("cy", place(values[k][t])); });
-      reading.textContent = values.map(series => num(series[t])).join("  ·  ");
+      dots.forEach((dot, k) => {
+        const value = values[k][t];
+        dot.toggleAttribute("hidden", value === null);
+        if (value === null) return;
+        dot.setAttribute("cx", this.x(t));
+        dot.setAttribute("cy", place(value));
+      });
+      reading.textContent = values.map(series => (series[t] === null ? "–" : num(series[t]))).join("  ·  ");
     });
     const tick = value => [
       shape("line", { x1: PLOT.left, x2: this.width - PLOT.right, y1: place(value), y2: place(value), class: "ur-grid" }),
-      shape("text", { x: PLOT.left - 6, y: place(value) + 4, class: "ur-tick", "text-anchor": "end" }, num(value, most % 1 ? 1 : 0)),
+      shape("text", { x: PLOT.left - 6, y: place(value) + 4, class: "ur-tick", "text-anchor": "end" }, num(value, places)),
     ];
     return shape("g", {},
-      shape("text", { x: PLOT.left, y: y - 6, class: "ur-panel", "data-colour": field.colour }, `${field.symbol} ${field.name.replace("_", " ")}`),
-      reading, (gate ? [0, 1] : [-most, 0, most]).map(tick),
+      shape("text", { x: PLOT.left, y: y - 6, class: "ur-panel", "data-colour": colour }, title),
+      reading, ticks.map(tick),
       [...values].reverse().map((series, k) => shape("path", {
-        d: line(series), class: "ur-line", "data-colour": field.colour, "stroke-dasharray": k === values.length - 1 ? null : "5 4" })),
+        d: `M${points(series).join("L")}`, class: "ur-line", "data-colour": colour, "stroke-dasharray": k === values.length - 1 ? null : "5 4" })),
       dots);
   }
 
