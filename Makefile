@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/ready
 
-# A second environment, with PyTorch and JAX, for what is held against them
+# A second environment on top of the first, with PyTorch and JAX, for what is held against them
 PARITY_VENV   := .venv-parity
 PARITY_PYTHON := $(PARITY_VENV)/bin/python
 PARITY_STAMP  := $(PARITY_VENV)/ready
@@ -16,7 +16,7 @@ html: $(STAMP)  ## build the site
 	$(PYTHON) -m sitekit html
 
 test: $(STAMP)  ## every test: the package, the pages, the site in a browser
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 test-parity: $(PARITY_STAMP)  ## the tests against PyTorch and JAX; the pages that use them, held against what is recorded
 	$(PARITY_PYTHON) -m pytest tests_parity $(ARGS)
@@ -44,6 +44,6 @@ $(STAMP): requirements.txt pyproject.toml
 	@sh .ci/setup "$(VENV)" requirements.txt
 	@touch $@
 
-$(PARITY_STAMP): requirements-parity.txt requirements.txt pyproject.toml
-	@sh .ci/setup "$(PARITY_VENV)" requirements-parity.txt
+$(PARITY_STAMP): requirements-parity.txt $(STAMP)
+	@sh .ci/setup "$(PARITY_VENV)" requirements-parity.txt "$(VENV)"
 	@touch $@
