@@ -1,4 +1,4 @@
-# html · test · test-parity · records · matrix · seeds · live · bench · clean: each sets up what it needs, once.
+# html · test · test-parity · records · matrix · seeds · live · screenshots · lighthouse · bench · clean: each sets up what it needs, once.
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -9,7 +9,7 @@ PARITY_VENV   := .venv-parity
 PARITY_PYTHON := $(PARITY_VENV)/bin/python
 PARITY_STAMP  := $(PARITY_VENV)/ready
 
-.PHONY: html test test-parity records matrix seeds live bench clean
+.PHONY: html test test-parity records matrix seeds live screenshots lighthouse bench clean
 .DELETE_ON_ERROR:
 
 html: $(STAMP)  ## build the site
@@ -33,6 +33,12 @@ seeds: $(STAMP)  ## train the task pages' models from ten other seeds each, and 
 
 live: $(STAMP)  ## serve the site, rebuild on save, reload the browser
 	$(PYTHON) -m sitekit live
+
+screenshots: html  ## photograph every page, wide and on a phone, light and dark
+	$(PYTHON) -m sitekit screenshots $(ARGS)
+
+lighthouse: html  ## judge a few pages with Lighthouse (needs Node.js)
+	$(PYTHON) -m sitekit lighthouse $(ARGS)
 
 bench: $(STAMP)  ## the time of unroll and of the build
 	$(PYTHON) -m benchmarks --build $(ARGS)

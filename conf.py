@@ -23,6 +23,7 @@ extensions = [
     "sitekit.explorers",
     "sitekit.recorded",
     "sitekit.verified",
+    "sitekit.search",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -31,6 +32,8 @@ extensions = [
     "sphinxcontrib.bibtex",
     "notfound.extension",
     "sitekit.sitemap",  # with sphinx_sitemap
+    "sphinx_llms_txt",
+    "sphinx_reredirects",
 ]
 
 # The pages
@@ -82,3 +85,20 @@ ogp_site_name = "Unrolled"
 ogp_use_first_image = False
 ogp_social_cards = {"image": "_static/card.png", "image_mini": "_static/card-gates.png", "line_color": "#0a74a1", "font": "DejaVu Sans"}  # the font that Matplotlib ships
 notfound_urls_prefix = urlparse(html_baseurl).path if "READTHEDOCS" in os.environ else "/"
+llms_txt_summary = (
+    "Recurrent layers in Keras (SimpleRNN, LSTM, GRU): their equations, what they return, their weights, written out in NumPy. "
+    "Each page's code ran while the site was built, and its claims were checked."
+)
+llms_txt_full_file = False  # megabytes: every file that a page includes, each time
+llms_txt_exclude = ["404", "search", "genindex"]
+redirects = {  # an address that a page once had, or that a reader shortens -> the page, seen from there
+    "sequences/index": "shapes.html",
+    "layers/index": "simple-rnn.html",
+    "outputs/index": "states.html",
+    "tasks/index": "one-to-one.html",
+    "explorers/index": "cell.html",
+    "weights/index": "atlas.html",
+    "training/index": "gradients.html",
+    "reference/index": "answers.html",
+}
+redirect_html_template_file = "_templates/redirect.html"

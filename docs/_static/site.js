@@ -1,4 +1,4 @@
-// What the buttons above each page do: copy its code as one script, print it, cite it.
+// What the buttons above each page do: copy its code as one script, print it, cite it; what paper needs.
 const said = document.querySelector("#ur-said");
 
 function say(text, button) {
@@ -35,5 +35,18 @@ on("[data-ur-cite]", () => {
 });
 on("[data-ur-copy-text]", (button) => copy(dialog.querySelector("pre").textContent, button));
 on("[data-ur-close]", () => dialog.close());
+dialog?.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  event.stopPropagation(); // the theme's menu above would take it for its own
+  dialog.close();
+});
+
+// Paper is white: the dark scheme steps back while the page is printed.
+const root = document.documentElement;
+let scheme = root.dataset.theme;
+matchMedia("print").addEventListener("change", ({ matches: printing }) => {
+  if (printing) scheme = root.dataset.theme;
+  root.dataset.theme = printing ? "light" : scheme;
+});
 
 document.querySelector(".bd-search-container input[type=search]")?.focus();

@@ -1,4 +1,4 @@
-"""The command line: ``python -m sitekit check PAGE…``, ``rerun ENVIRONMENT``, ``matrix``, ``html`` and ``live``."""
+"""The command line, ``python -m sitekit COMMAND``: ``--help`` says what each command does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+
+LOOKS = {
+    "screenshots": "photograph the built pages, wide and on a phone, light and dark, into _build/screenshots",
+    "lighthouse": "judge some of the built pages with Lighthouse, into _build/lighthouse",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     matrix.add_argument("--changed", action="store_true", help="only pages whose code is not what the record was made of")
     html = commands.add_parser("html", help="build the site into _build/html")
     html.add_argument("sphinx", nargs="*", help="options for sphinx-build, after --")
+    for name, does in LOOKS.items():
+        look = commands.add_parser(name, help=does)
+        look.add_argument("pages", nargs="*", metavar="PAGE", help="only these, such as layers/lstm")
     live = commands.add_parser("live", help="serve the site; build it again and reload the browser when a file is saved")
     live.add_argument("--port", type=int, default=8000)
     options = parser.parse_args(argv)
@@ -42,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
         from sitekit.matrix import matrix as run_everywhere
 
         return run_everywhere(confdir, options.source, options.pages, options.changed)
+    if options.command in LOOKS:
+        return look_at_site(options.command, confdir, options.pages)
     from sitekit.live import serve
 
     return serve(confdir, options.source, options.port)
@@ -77,6 +88,15 @@ def build_site(confdir: str | Path, source: str, more: Sequence[str] = ()) -> in
         "-b", "html", "-q", "-c", str(confdir), "-d", str(work / "doctrees"),
         "-D", "sitekit_publish=_build/html", *more, str(confdir / source), str(work / "html"),
     ])
+
+
+def look_at_site(command: str, confdir: Path, pages: Sequence[str]) -> int:
+    """Photograph or judge the site in ``_build/html``; return the exit status."""
+    from sitekit.lighthouse import judge
+    from sitekit.screenshots import photograph
+
+    look = photograph if command == "screenshots" else judge
+    return look(confdir / "_build" / "html", confdir / "_build" / command, pages)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass, field
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+
+from sitekit.browsing import find_chromium, served
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -50,34 +49,17 @@ def site(build) -> Path:
     return SITE
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Files of the site; for a wrong address, its own page, as a host does."""
-
-    def log_message(self, *args) -> None:
-        pass
-
-    def send_error(self, code, message=None, explain=None) -> None:
-        page = Path(self.directory, "404.html").read_bytes()
-        self.send_response(code)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.end_headers()
-        self.wfile.write(page)
-
-
 @pytest.fixture(scope="session")
 def address(site) -> str:
     """Where the site is served, without a slash at the end."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium. Without one a person's tests are skipped, but continuous integration fails."""
-    found = next((path for name in (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-                  if name and (path := shutil.which(name))), None)
+    found = find_chromium()
     if found is None:
         reason = "no Chromium found: install it from your system's packages, or name it in CHROMIUM"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
@@ -90,16 +72,23 @@ def browser():
 
 
 # What the tests ask of a page, asked in one go: a tab for each question would be slow.
-FACTS = """() => {
+FACTS = """async () => {
   const box = e => { const r = e.getBoundingClientRect(); return [r.width, r.height] };
   const all = s => [...document.querySelectorAll(s)];
   const shown = e => e.checkVisibility();
   const article = document.querySelector('article');
   const prose = article ? article.cloneNode(true) : document.createElement('p');
   prose.querySelectorAll('pre, code, .ur-claim, style').forEach(e => e.remove());
+  const moves = [];
+  const watch = new PerformanceObserver(list => moves.push(...list.getEntries()));
+  watch.observe({type: 'layout-shift', buffered: true});
+  await new Promise(done => setTimeout(done, 50));
+  moves.push(...watch.takeRecords());
   return {
     title: all('article h1, #search-results, h1').filter(shown).length,
     theme: document.documentElement.dataset.theme,
+    moved: moves.filter(m => !m.hadRecentInput).reduce((sum, m) => sum + m.value, 0),
+    weight: performance.getEntries().filter(e => 'encodedBodySize' in e).reduce((sum, e) => sum + e.encodedBodySize, 0),
     excess: document.scrollingElement.scrollWidth - window.innerWidth,
     prose: prose.textContent,
     formulas: all('.math > math, .ur-equation > math').filter(shown).map(box),
