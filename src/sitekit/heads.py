@@ -1,4 +1,4 @@
-"""What the head of each page says: its description, a policy that only this site's files may be loaded, the fonts it needs at once."""
+"""What the head of each page says: its description, a policy for what may be loaded, fonts needed at once, scripts that can wait."""
 
 from __future__ import annotations
 
@@ -36,9 +36,12 @@ def _fill(app, pagename, templatename, context, doctree) -> None:
     context["checked_with"] = ", ".join(f"{name} {number}" for name, number in getattr(app.env, "verified_versions", {}).items())
 
 
-def _drop_inline_scripts(app, pagename, templatename, context, doctree) -> None:
-    """The theme's two name the page, for a switch of versions, and turn off a search while typing: both unused here."""
-    context["script_files"] = [script for script in context["script_files"] if getattr(script, "filename", None)]
+def _lighten_scripts(app, pagename, templatename, context, doctree) -> None:
+    """The theme's two inline scripts go: for a switch of versions, and a search while typing, both unused here. The rest can wait."""
+    named = [script for script in context["script_files"] if getattr(script, "filename", None)]
+    if pagename != "search":  # whose scripts in the text call those in the head
+        named = [type(script)(script.filename, priority=script.priority, **{"defer": "defer", **script.attributes}) for script in named]
+    context["script_files"] = named
 
 
 def setup(app) -> dict:
@@ -46,5 +49,5 @@ def setup(app) -> dict:
     app.setup_extension("sphinxext.opengraph")
     opengraph.get_description = _describe  # it has no setting to take the description from
     app.connect("html-page-context", _fill, priority=499)
-    app.connect("html-page-context", _drop_inline_scripts, priority=900)
+    app.connect("html-page-context", _lighten_scripts, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
