@@ -79,6 +79,7 @@ const visible = token => (token === null ? "·" : token === " " ? "␣" : token 
 
 class View {
   constructor(models, names) {
+    const label = (control, text) => el("label", { for: control.id }, text);
     Object.assign(this, { models, t: 0, timer: null });
     this.speaker = voice();
     this.text = el("input", {
@@ -87,9 +88,9 @@ class View {
     });
     this.hint = el("p", { class: "ur-hint", id: freshId() });
     this.text.setAttribute("aria-describedby", this.hint.id);
-    this.typed = el("label", { for: this.text.id });
+    this.typed = label(this.text, "");
     this.column = el("select", { id: freshId(), name: "column", change: () => { this.example(); this.compute(this.t, true); } });
-    this.columns = el("span", {}, el("label", { for: this.column.id }, "station"), this.column);
+    this.columns = el("span", {}, label(this.column, ""), this.column);
     this.onward = el("button", { type: "button", click: () => this.write() }, "write on");
     this.player = el("button", { type: "button", class: "ur-play", click: () => this.play() }, "play");
     this.scrubber = el("input", { id: freshId(), type: "range", name: "step", min: 0, step: 1, input: () => this.go(Number(this.scrubber.value)) });
@@ -102,7 +103,6 @@ class View {
     this.plot = el("div", { class: "ur-plot" });
     this.answers = el("div", { class: "ur-answers" });
     this.formulas = el("div", { class: "ur-formulas" });
-    const label = (control, text) => el("label", { for: control.id }, text);
     this.nodes = [
       names.length > 1 && choice({
         legend: "Model", name: "model", value: names[0], choose: name => this.choose(name),
@@ -128,6 +128,7 @@ class View {
     const { series } = this.model;
     this.typed.textContent = series ? "Your own series" : "Your own text";
     this.columns.hidden = !series;
+    this.columns.firstChild.textContent = this.model.column_name ?? "";
     this.column.replaceChildren(...(series?.[0] ?? []).map((_, k) => el("option", { value: k, selected: k === this.model.column }, `${k}`)));
     if (series) this.text.removeAttribute("maxlength");
     else this.text.maxLength = MOST;
@@ -266,7 +267,7 @@ class View {
     const said = this.rows.map((row, t) => forecast(this.model, this.steps[t].hidden, row)[column]);
     const values = [now, [null, ...said.slice(0, -1)]];
     const all = values.flat().filter(value => value !== null);
-    return { title: "degrees, and as forecast", colour: "ink", values, ticks: [Math.floor(Math.min(...all)), Math.ceil(Math.max(...all) + 0.01)], places: 0 };
+    return { title: this.model.series_name, colour: "ink", values, ticks: [Math.floor(Math.min(...all)), Math.ceil(Math.max(...all) + 0.01)], places: 0 };
   }
 
   /** Two lines over time, the second dashed, from the lowest tick to the highest; null is a step without a value. */
@@ -331,10 +332,11 @@ function answersOf(model, probabilities) {
 function forecastsOf(model, now, next, column) {
   const all = [...model.series.flat(), ...now, ...next];
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  const row = (name, value) => bar(name, (value - low) / (high - low || 1), `${num(value, 1)}°`);
-  const rows = [row(`station ${column}, now`, now[column]), row(`station ${column}, next`, next[column])];
-  if (column + 1 < next.length) rows.push(row(`station ${column + 1}, next`, next[column + 1]));
-  return [el("p", {}, "It forecasts for the next hour:"), el("ul", { class: "ur-forecasts" }, rows)];
+  const row = (k, when, values) =>
+    bar(`${model.column_name} ${k}, ${when}`, (values[k] - low) / (high - low || 1), `${num(values[k], 1)}${model.unit}`);
+  const rows = [row(column, "now", now), row(column, "next", next)];
+  if (column + 1 < next.length) rows.push(row(column + 1, "next", next));
+  return [el("p", {}, model.says), el("ul", { class: "ur-forecasts" }, rows)];
 }
 
 function bar(name, share, text) {
