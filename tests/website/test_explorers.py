@@ -181,6 +181,19 @@ def test_the_drawing_follows_the_numbers(tab):
     assert f"c = {now['cell']:.2f}".replace("-", "−") in explorer.get_by_role("img").get_attribute("aria-label")
 
 
+def test_each_slider_has_a_name_in_words(tab):
+    explorer = _open(tab, "cell")
+    explorer.get_by_text("GRU", exact=True).click()
+    explorer.locator("summary").click()
+    for field, name in (("x", "xt input"), ("hidden", "ht−1 old hidden state"), ("bias update_gate", "bz bias of the update gate"),
+                        ("recurrent_bias candidate", "b′h recurrent bias of the candidate"),
+                        ("kernel reset_gate", "Wr kernel of the reset gate"),
+                        ("recurrent_kernel candidate", "Uh recurrent kernel of the candidate")):
+        assert explorer.get_by_role("slider", name=name, exact=True).get_attribute("name") == field
+    explorer.get_by_text("SimpleRNN", exact=True).click()
+    assert explorer.get_by_role("slider", name="b bias", exact=True).get_attribute("name") == "bias hidden"
+
+
 def test_the_cell_works_by_keyboard_alone_and_says_what_it_did(tab):
     explorer = _open(tab, "cell")
     explorer.get_by_role("radio", name="LSTM", exact=True).focus()

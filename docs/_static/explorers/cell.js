@@ -84,7 +84,7 @@ const drawingOf = model => (model.kind === "GRU" && !model.reset_after ? "GRU be
 
 function sliderGroups(model, change) {
   const one = (name, label, colour, reach, list, key) => slider({
-    name, label, colour, min: -reach, max: reach,
+    name, label, spoken: spokenName(name), colour, min: -reach, max: reach,
     read: () => list()[key], write: change(value => { list()[key] = value; }),
   });
   const blocks = Object.entries(INDEX[model.kind]).map(([name, letter], block) =>
@@ -106,6 +106,13 @@ function sliderGroups(model, change) {
     { title: biases.length > 1 ? "Biases" : "Bias", sliders: biases },
     { title: "Weights", sliders: weights, folded: true },
   ];
+}
+
+/** What a slider is called in words: "bias forget_gate" is the bias of the forget gate. */
+function spokenName(name) {
+  const [what, field] = name.replaceAll("recurrent_", "recurrent ").split(/ (?=\w+$)/);
+  const whole = { x: "input", hidden: "old hidden state", cell: "old cell state" };
+  return whole[what] ?? (field === "hidden" ? what : `${what} of the ${field.replace("_", " ")}`);
 }
 
 function groupOf({ title, sliders, folded }) {

@@ -65,16 +65,17 @@ let ids = 0;
 export const freshId = () => `ur-explorer-${++ids}`;
 
 /**
- * A slider with its name and its number. `read()` gives the value that it shows: it may lie between two notches or
+ * A slider with its symbol, its name for who hears or points at it, and its number. `read()` gives the value that it shows: it may lie between two notches or
  * beyond the end, as after a step, until the reader moves it.
  */
-export function slider({ name, label, colour, min, max, step = 0.05, read, write }) {
+export function slider({ name, label, spoken, colour, min, max, step = 0.05, read, write }) {
   const id = freshId();
   const number = el("span", { class: "ur-slider-number", "aria-hidden": "true" });
   const input = el("input", {
     type: "range", id, name, min, max, step, input: () => write(Number(input.value)),
   });
-  const row = el("div", { class: "ur-slider", "data-colour": colour }, el("label", { for: id }, rich(label)), input, number);
+  const row = el("div", { class: "ur-slider", "data-colour": colour }, 
+    el("label", { for: id, title: spoken }, rich(label), el("span", { class: "ur-voice" }, spoken)), input, number);
   const refresh = () => {
     const value = read();
     if (Number(input.value) !== value) input.value = value;
