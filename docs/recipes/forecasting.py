@@ -168,8 +168,8 @@ def baselines(series, inputs, start, right):
 
 def run(seed=0, verbose=0):
     """Train both wirings: errors as shares of persistence's, models, unseen weather."""
-    series = weather(60 * 24, seed)
-    cut = 40 * 24
+    series = weather(61 * 24, seed)
+    cut = 41 * 24  # 960 windows: 30 whole batches, so that the step is traced once
     x, y, _ = windows(series[:cut])
     test_x, test_y, later = windows(series[cut:], AHEAD - 1)
     right = np.concatenate([test_y[:, -1:], later], axis=1)  # (count, AHEAD, stations)
@@ -278,7 +278,7 @@ def main():
             return 2
     else:
         names = [f"station {k}" for k in range(STATIONS)]
-        series = weather(60 * 24, options.seed)
+        series = weather(61 * 24, options.seed)
 
     cut = len(series) * 4 // 5
     x, y, _ = windows(series[:cut])

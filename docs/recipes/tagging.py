@@ -30,6 +30,8 @@ import numpy as np
 from keras import layers
 
 UNITS = 24
+BATCH = 64
+TRAINING = 16 * BATCH  # sentences: a smaller last batch would be traced anew
 PADDING, UNKNOWN = 0, 1  # numbers of no word, and of no tag; of a word not known
 
 # What the page claims, and what tests/seeds.py holds ten seeds against
@@ -156,7 +158,7 @@ def train(model, x, y, epochs=3, rate=0.02, verbose=0):
     # Now, or Keras would trace the training step twice
     model.optimizer.build(model.trainable_variables)
     model.fit(x, y, sample_weight=(y != PADDING).astype("float32"), epochs=epochs,
-              batch_size=64, verbose=verbose)
+              batch_size=BATCH, verbose=verbose)
     return model
 
 
@@ -190,7 +192,7 @@ def baseline_accuracy(tagged, unseen):
 
 def run(seed=0, verbose=0):
     """Train one way and both ways on the grammar: accuracies, models, unseen sentences."""
-    tagged, unseen = sentences(1000, 2 * seed), sentences(500, 2 * seed + 1)
+    tagged, unseen = sentences(TRAINING, 2 * seed), sentences(500, 2 * seed + 1)
     vocabulary = Vocabulary(tagged)
     x, y = vocabulary.encode(tagged)
     test_x, test_y = vocabulary.encode(unseen)
@@ -292,7 +294,7 @@ def main():
             print(error, file=sys.stderr)
             return 2
     else:
-        tagged = sentences(1000, 2 * options.seed)
+        tagged = sentences(TRAINING, 2 * options.seed)
         unseen = sentences(500, 2 * options.seed + 1)
 
     vocabulary = Vocabulary(tagged)

@@ -46,7 +46,7 @@ LANGUAGES = ("en", "de", "fr", "es")
 STYLES = ("long", "medium")
 
 
-def dates(seed, training=3500, testing=300):
+def dates(seed, training=3520, testing=300):
     """Pairs of a written date and its ISO form, of the years 1990 to 2029.
 
     Returns those to train on and those to test on: no date is in both.
