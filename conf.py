@@ -17,6 +17,7 @@ extensions = [
     "sitekit",
     "sitekit.mathml",
     "sitekit.palette_css",
+    "sitekit.stylesheet",
     "sitekit.downloads",
     "sitekit.heads",  # with sphinxext.opengraph
     "sitekit.fields_table",
@@ -60,7 +61,7 @@ html_theme = "sphinx_book_theme"
 html_title = "Unrolled"
 html_favicon = "docs/_static/favicon.svg"
 html_static_path = ["docs/_static"]
-html_css_files = ["unrolled.css"]
+html_css_files = ["explorers/explorers.css", "unrolled.css"]
 html_js_files = [("site.js", {"type": "module"})]
 html_math_renderer = "mathml"
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "https://unrolled.readthedocs.io/en/latest/")

@@ -240,10 +240,7 @@ def _write(app) -> None:
 
 
 def _link(app, page, template, context, doctree) -> None:
-    used = app.env.metadata.get(page, {}).get("explorers", ())
-    if used:
-        app.add_css_file(f"{FOLDER}/explorers.css")
-    for kind in used:
+    for kind in app.env.metadata.get(page, {}).get("explorers", ()):
         app.add_js_file(f"{FOLDER}/{kind}.js", type="module")
 
 

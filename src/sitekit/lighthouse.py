@@ -53,7 +53,7 @@ def _scores(npx: str, chromium: str, address: str, report: Path) -> dict[str, in
     report.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [npx, "--yes", f"lighthouse@{VERSION}", address, "--quiet", "--output=json", "--output=html", f"--output-path={report}",
-         "--chrome-flags=--headless=new --no-sandbox"], check=True, env={**os.environ, "CHROME_PATH": chromium},
+         "--chrome-flags=--headless=new --no-sandbox --disable-gpu"], check=True, env={**os.environ, "CHROME_PATH": chromium},
     )
     found = json.loads(report.with_name(f"{report.name}.report.json").read_text(encoding="utf-8"))
     return {category["title"]: round(100 * (category["score"] or 0)) for category in found["categories"].values()}
