@@ -47,15 +47,15 @@ STYLES = ("long", "medium")
 
 
 def dates(seed, training=3520, testing=300):
-    """Pairs of a written date and its ISO form, of the years 1990 to 2029.
+    """Pairs of a written date and its ISO form, of the years 2010 to 2029.
 
     Returns those to train on and those to test on: no date is in both.
     """
     from babel.dates import format_date
 
     rng = np.random.default_rng(seed)
-    first = datetime.date(1990, 1, 1).toordinal()
-    days = first + rng.permutation(40 * 365)[: training + testing]
+    first = datetime.date(2010, 1, 1).toordinal()
+    days = first + rng.permutation(20 * 365)[: training + testing]
     pairs = []
     for day in map(datetime.date.fromordinal, days.tolist()):
         style, language = rng.choice(STYLES), rng.choice(LANGUAGES)
