@@ -38,7 +38,8 @@ def _write(app, exception) -> None:
         return
     site = Path(app.outdir)
     css = "\n".join((site / "_static" / name).read_text(encoding="utf-8") for name in (*FIRST, *styles))
-    names = named_in([*site.rglob("*.html"), *(site / "_static").rglob("*.js")])
+    scripts = [path for path in (site / "_static").rglob("*.js") if path.name != "fontawesome.js"]  # which no page links
+    names = named_in([*site.rglob("*.html"), *scripts])
     (site / "_static" / FILENAME).write_text(without_unused(css, names), encoding="utf-8")
 
 

@@ -24,6 +24,7 @@ SHIFTED = """window.shifted = 0; new PerformanceObserver(list => {
 
 def _open(tab, kind):
     tab.goto(PAGES[kind] if kind in PAGES else kind)
+    tab.locator(".ur-explorer").first.scroll_into_view_if_needed()  # it starts when a reader comes near
     tab.wait_for_selector(".ur-explorer[data-ready]")
     return tab.locator(".ur-explorer")
 

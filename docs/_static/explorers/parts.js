@@ -110,12 +110,16 @@ export function voice() {
   };
 }
 
-/** Puts a view in the place of each fallback of its name. */
+/** Puts a view in the place of each fallback of its name, once the reader comes near it. */
 export function mount(name, build) {
-  for (const place of document.querySelectorAll(`.ur-explorer[data-explorer=${name}]`)) {
-    const view = build(place);
-    if (!view) continue;
-    place.replaceChildren(...view);
-    place.dataset.ready = "";
-  }
+  const near = new IntersectionObserver(seen => {
+    for (const { target: place } of seen.filter(({ isIntersecting }) => isIntersecting)) {
+      near.unobserve(place);
+      const view = build(place);
+      if (!view) continue;
+      place.replaceChildren(...view);
+      place.dataset.ready = "";
+    }
+  }, { rootMargin: "50%" });
+  document.querySelectorAll(`.ur-explorer[data-explorer=${name}]`).forEach(place => near.observe(place));
 }
