@@ -88,7 +88,7 @@ FACTS = """async () => {
     title: all('article h1, #search-results, h1').filter(shown).length,
     theme: document.documentElement.dataset.theme,
     moved: moves.filter(m => !m.hadRecentInput).reduce((sum, m) => sum + m.value, 0),
-    weight: performance.getEntries().filter(e => 'encodedBodySize' in e).reduce((sum, e) => sum + e.encodedBodySize, 0),
+    loaded: performance.getEntries().filter(e => 'encodedBodySize' in e).map(e => new URL(e.name).pathname),
     excess: document.scrollingElement.scrollWidth - window.innerWidth,
     prose: prose.textContent,
     formulas: all('.math > math, .ur-equation > math').filter(shown).map(box),
@@ -111,6 +111,28 @@ THIN = """() => {
   document.querySelectorAll('.highlight pre span[class]').forEach(word => again(word.className) && word.remove());
   document.querySelectorAll('main tbody tr:nth-child(n+5)').forEach(row => row.remove());
   document.querySelectorAll('.ur-claim').forEach(claim => again(claim.childElementCount) && claim.closest('.output')?.remove());
+}"""
+
+# In the dark the colours alone are judged: one text of each look is enough.
+LOOKS = """() => {
+  const seen = new Set();
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const { backgroundColor } = getComputedStyle(e);
+      if (backgroundColor !== 'rgba(0, 0, 0, 0)') return backgroundColor;
+    }
+  };
+  const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+  const again = [];
+  while (texts.nextNode()) {
+    if (!texts.currentNode.data.trim()) continue;
+    const element = texts.currentNode.parentElement;
+    const { color, fontSize, fontWeight, opacity } = getComputedStyle(element);
+    const look = [element.tagName, color, fontSize, fontWeight, opacity, ground(element)].join();
+    if (seen.has(look)) again.push(texts.currentNode);
+    seen.add(look);
+  }
+  again.forEach(text => text.remove());
 }"""
 
 
@@ -155,7 +177,7 @@ class Reader:
         self.tab.evaluate("document.fonts.ready.then(() => null)")
         self.seen.facts = self.tab.evaluate(FACTS)
         if self.judge:
-            self.tab.evaluate(THIN)
+            self.tab.evaluate(LOOKS if "runOnly" in self.judge else THIN)
             found = Axe().run(self.tab, context=JUDGED, options=self.judge)
             self.seen.accessibility = [f"{issue['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
                                        for issue in found.response["violations"] for node in issue["nodes"]]
