@@ -110,16 +110,21 @@ export function voice() {
   };
 }
 
-/** Puts a view in the place of each fallback of its name, once the reader comes near it. */
+/** Puts a view in the place of each fallback of its name, once the reader comes near it or takes the keyboard. */
 export function mount(name, build) {
+  const places = new Set(document.querySelectorAll(`.ur-explorer[data-explorer=${name}]`));
+  const show = place => {
+    if (!places.delete(place)) return;
+    near.unobserve(place);
+    const view = build(place);
+    if (!view) return;
+    place.replaceChildren(...view);
+    place.dataset.ready = "";
+  };
   const near = new IntersectionObserver(seen => {
-    for (const { target: place } of seen.filter(({ isIntersecting }) => isIntersecting)) {
-      near.unobserve(place);
-      const view = build(place);
-      if (!view) continue;
-      place.replaceChildren(...view);
-      place.dataset.ready = "";
-    }
+    seen.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => show(target));
   }, { rootMargin: "50%" });
-  document.querySelectorAll(`.ur-explorer[data-explorer=${name}]`).forEach(place => near.observe(place));
+  places.forEach(place => near.observe(place));
+  // The Tab key would leap over an explorer that has no controls yet.
+  addEventListener("keydown", () => places.forEach(show), { once: true });
 }
