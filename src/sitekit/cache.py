@@ -7,6 +7,7 @@ to an earlier version of the package finds the earlier results.
 
 An entry is one file, written aside and renamed into place, with its own hash in its first line. A build that is
 killed, or a disk that is full, leaves either a whole entry or none.
+What a killed build has left beside it is removed by the next that writes there.
 """
 
 from __future__ import annotations
@@ -16,10 +17,17 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from sitekit.recorder import digest
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there, what a killed build left stays
+    fcntl = None
 
 KEPT = 8  # entries a key; the oldest go first
 
@@ -134,8 +142,11 @@ def _read(path: Path) -> dict | None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or, whatever happens, not at all."""
+    for left in path.parent.glob(".*.part"):
+        _remove_if_abandoned(left)
     with _beside(path) as aside:
         with open(aside, "w", encoding="utf-8") as file:
+            _hold(file)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -151,3 +162,23 @@ def _beside(path: Path) -> Iterator[str]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(aside)
+
+
+def _hold(file: IO) -> bool:
+    """Lock a file until it is closed, or its process is killed; False if another holds it, or there are no locks."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_if_abandoned(aside: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # another build has just removed it
+        if time.time() - aside.stat().st_mtime < 1:  # made a moment ago, perhaps not locked yet
+            return
+        with open(aside, "rb") as file:
+            if _hold(file):
+                aside.unlink()
