@@ -19,8 +19,9 @@ test: $(STAMP)  ## every test: the package, the pages, the site in a browser
 	$(PYTHON) -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 test-parity: $(PARITY_STAMP)  ## the tests against PyTorch and JAX; the pages that use them, held against what is recorded
-	$(PARITY_PYTHON) -m pytest tests_parity $(ARGS)
-	$(PARITY_PYTHON) -m sitekit rerun parity
+	@$(PARITY_PYTHON) -m sitekit rerun parity & pages=$$!; \
+	$(PARITY_PYTHON) -m pytest tests_parity -n logical --maxprocesses 4 --dist=loadfile $(ARGS); tests=$$?; \
+	wait $$pages && exit $$tests
 
 records: $(PARITY_STAMP)  ## run the pages that use PyTorch and JAX, and record what they give
 	$(PARITY_PYTHON) -m sitekit rerun parity --record
