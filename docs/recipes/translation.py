@@ -272,9 +272,11 @@ def run(seed=0, verbose=0):
     for name, attention, epochs in (("exact", False, 4), ("exact_attention", True, 2)):
         keras.utils.set_random_seed(seed)
         model = train(network(*vocabulary.sizes, attention), x, y, epochs, verbose=verbose)
-        letters, looked = greedy(take_apart(model), test_x, y.shape[1] - 1)
+        parts = take_apart(model)
+        letters, looked = greedy(parts, test_x, y.shape[1] - 1)
         result[name] = exact(vocabulary.write(letters), targets)
         result["attention_model" if attention else "model"] = model
+        result.setdefault("parts", parts)  # of the first version
     return result | {"looked": looked}
 
 
