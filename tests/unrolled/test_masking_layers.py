@@ -206,7 +206,7 @@ def test_a_layer_that_drops_the_mask(rng):
     x = np.where((IDS != 0)[..., None], rng.normal(size=(*IDS.shape, FEATURES)), 0).astype("float32")
     with pytest.warns(UserWarning, match="does not support mask"):
         answer = flat(model(x))
-    trace = ur.trace(model, x)["top"]
+        trace = ur.trace(model, x)["top"]
     assert trace.mask is None
     assert_close([trace.final_output], answer)
 
